@@ -1,0 +1,34 @@
+//! A person's word on a decision.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{ApprovalId, DecisionId, Timestamp};
+
+/// A person's word on a decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Approval {
+    /// A hash of decision, person and verdict.
+    pub id: ApprovalId,
+    /// The decision.
+    pub decision_id: DecisionId,
+    /// Who.
+    pub by: String,
+    /// Yes or no.
+    pub verdict: Verdict,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Yes or no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Go ahead.
+    Approved,
+    /// Do not.
+    Denied,
+}
