@@ -1,1 +1,32 @@
+//! How a stage runs: one function over batches, two transports (NDJSON on standard input and
+//! output, NATS JetStream), and the delivery rules that hold for all stages alike.
+//!
+//! No domain rules here, and no async-nats outside of here.
 
+pub mod cli;
+mod dead;
+mod health;
+mod metrics;
+mod nats;
+mod page;
+mod pipe;
+mod request;
+mod run;
+mod sink;
+mod stage;
+mod subject;
+mod topology;
+
+pub use nats::NatsOptions;
+pub use page::{MAX_LINE_BYTES, MAX_PAGE_BYTES, MAX_PAGE_ROWS, Page, Pager};
+pub use request::{Client, Reply, RequestError};
+pub use run::{BusError, Runtime, run};
+pub use sink::{Sink, SinkError};
+pub use stage::{
+    Batch, Consumes, Emit, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, StateChange,
+};
+pub use subject::{message_subject, scope_subject_matches};
+pub use topology::{PARTITIONS, Stream};
+
+/// Re-exported so that stages can watch for shutdown without naming tokio-util.
+pub use tokio_util::sync::CancellationToken;

@@ -1,0 +1,123 @@
+//! The streams, one a concern, and what they promise.
+
+use std::time::Duration;
+
+/// Partitions of every partitioned stream. Changing it is a drained, documented step.
+pub const PARTITIONS: u16 = 16;
+
+/// A durable stream: the write-ahead log of one concern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stream {
+    /// Observations and scan reports.
+    Observation,
+    /// Changes.
+    Change,
+    /// Policy results.
+    Policy,
+    /// Decisions.
+    Decision,
+    /// Executions, deliveries and approvals.
+    Execution,
+    /// What could not be handled.
+    Dead,
+}
+
+impl Stream {
+    /// Every stream.
+    pub const ALL: [Self; 6] =
+        [Self::Observation, Self::Change, Self::Policy, Self::Decision, Self::Execution, Self::Dead];
+
+    /// Its name in JetStream.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Observation => "OBSERVATION",
+            Self::Change => "CHANGE",
+            Self::Policy => "POLICY",
+            Self::Decision => "DECISION",
+            Self::Execution => "EXECUTION",
+            Self::Dead => "DEAD",
+        }
+    }
+
+    /// How many partitions it has.
+    #[must_use]
+    pub fn partitions(self) -> u16 {
+        match self {
+            Self::Observation | Self::Change | Self::Policy | Self::Decision => PARTITIONS,
+            Self::Execution | Self::Dead => 1,
+        }
+    }
+
+    /// The subjects it takes, besides the checkpoints of the stage that writes it.
+    pub(crate) fn subjects(self) -> &'static [&'static str] {
+        match self {
+            Self::Observation => &["elava.observation.*.*.*.*"],
+            Self::Change => &["elava.change.*.*.*.*"],
+            Self::Policy => &["elava.policy.*.*.*.*"],
+            Self::Decision => &["elava.decision.*.*.*.*"],
+            Self::Execution => &["elava.execution.*.*.*.*", "elava.delivery.*.*.*", "elava.approval"],
+            Self::Dead => &["elava.dead.*"],
+        }
+    }
+
+    /// The stage whose checkpoints are stored in it.
+    pub(crate) fn writer(self) -> Option<&'static str> {
+        match self {
+            Self::Change => Some("detector"),
+            Self::Policy => Some("enforcer"),
+            Self::Decision => Some("decider"),
+            Self::Execution => Some("notifier"),
+            Self::Observation | Self::Dead => None,
+        }
+    }
+
+    /// How a published subject becomes a stored one: source and destination.
+    pub(crate) fn partitioning(self) -> Option<(&'static str, String)> {
+        let scoped = |source: &'static str, word: &str| {
+            let stored = format!(
+                "elava.{word}.{{{{partition({PARTITIONS},1,2,3,4)}}}}.{{{{wildcard(1)}}}}.{{{{wildcard(2)}}}}.{{{{wildcard(3)}}}}.{{{{wildcard(4)}}}}"
+            );
+            Some((source, stored))
+        };
+        match self {
+            Self::Observation => scoped("elava.observation.*.*.*.*", "observation"),
+            Self::Change => scoped("elava.change.*.*.*.*", "change"),
+            Self::Policy => scoped("elava.policy.*.*.*.*", "policy"),
+            // action, severity, provider, account: one account's decisions stay in order
+            Self::Decision => Some((
+                "elava.decision.*.*.*.*",
+                format!(
+                    "elava.decision.{{{{partition({PARTITIONS},3,4)}}}}.{{{{wildcard(1)}}}}.{{{{wildcard(2)}}}}.{{{{wildcard(3)}}}}.{{{{wildcard(4)}}}}"
+                ),
+            )),
+            Self::Execution | Self::Dead => None,
+        }
+    }
+
+    /// The stored subjects of one partition.
+    pub(crate) fn filters(self, partition: u16) -> Vec<String> {
+        match self {
+            Self::Observation => vec![format!("elava.observation.{partition}.>")],
+            Self::Change => vec![format!("elava.change.{partition}.>")],
+            Self::Policy => vec![format!("elava.policy.{partition}.>")],
+            Self::Decision => vec![format!("elava.decision.{partition}.>")],
+            Self::Execution | Self::Dead => self.subjects().iter().map(|subject| (*subject).to_owned()).collect(),
+        }
+    }
+
+    /// How long it keeps messages. The others are the audit trail and keep them until the byte limit.
+    pub(crate) fn max_age(self) -> Option<Duration> {
+        const DAY: Duration = Duration::from_secs(86_400);
+        match self {
+            Self::Observation => Some(7 * DAY),
+            Self::Change | Self::Policy => Some(90 * DAY),
+            Self::Decision | Self::Execution | Self::Dead => None,
+        }
+    }
+
+    /// Whether messages can be deleted or purged.
+    pub(crate) fn is_audit_trail(self) -> bool {
+        matches!(self, Self::Decision | Self::Execution | Self::Dead)
+    }
+}
