@@ -21,7 +21,7 @@ pub use nats::NatsOptions;
 pub use page::{MAX_LINE_BYTES, MAX_PAGE_BYTES, MAX_PAGE_ROWS, Page, Pager};
 pub use request::{Client, Reply, RequestError};
 pub use run::{BusError, Runtime, run};
-pub use sink::{Sink, SinkError};
+pub use sink::{Asked, Sink, SinkError};
 pub use stage::{
     Batch, Consumes, Emit, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, StateChange,
 };

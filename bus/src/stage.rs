@@ -42,6 +42,17 @@ pub trait Stage: Send + Sync + 'static {
         async { Ok(()) }
     }
 
+    /// NATS subjects on which requests are answered (core NATS, queue group = name).
+    fn subjects(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Answers a request with NDJSON lines, or with an error for the asker.
+    fn answer(&self, subject: &str, body: Bytes) -> impl Future<Output = Result<Vec<Bytes>, String>> + Send {
+        let _ = (subject, body);
+        async { Err("not answered by this stage".to_owned()) }
+    }
+
     /// Called at the end of piped input, or when draining: what was held back.
     fn finish(&self) -> impl Future<Output = Result<Output, Failure>> + Send {
         async { Ok(Output::default()) }
