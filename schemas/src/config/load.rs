@@ -58,9 +58,38 @@ pub fn parse(file: &str, text: &str, variable: &dyn Fn(&str) -> Option<String>) 
         line: error.line,
         message: error.message,
     })?;
-    serde_saphyr::from_str(&expanded).map_err(|error| ConfigError::Wrong {
-        file: file.to_owned(),
-        line: error.location().map_or(1, |location| location.line()),
-        message: error.without_snippet().to_string(),
-    })
+    serde_saphyr::from_str(&expanded).map_err(|error| wrong(file, &expanded, &error))
+}
+
+fn wrong(file: &str, text: &str, error: &serde_saphyr::Error) -> ConfigError {
+    let line = error.location().map_or(1, |location| location.line());
+    let options = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
+    let mut message = error.render_with_options(options);
+    if let Some(location) = error.location() {
+        // it stands before the message already
+        let suffix = format!(" at line {}, column {}", location.line(), location.column());
+        message.truncate(message.trim_end_matches(&suffix).len());
+    }
+    let field = field_at(text, line);
+    let message = if field.is_empty() { message } else { format!("{field}: {message}") };
+    ConfigError::Wrong { file: file.to_owned(), line, message }
+}
+
+/// The dotted path of the field in a line (from 1) of block-style YAML, by indentation:
+/// serde tells where a value is wrong, not what its field is called.
+fn field_at(text: &str, line: u64) -> String {
+    let line = usize::try_from(line).unwrap_or(usize::MAX);
+    let mut path: Vec<&str> = Vec::new();
+    let mut within = usize::MAX;
+    for line in text.lines().take(line).collect::<Vec<_>>().into_iter().rev() {
+        let entry = line.trim_start_matches([' ', '-']);
+        let indent = line.len() - entry.len();
+        let Some((key, _)) = entry.split_once(':') else { continue };
+        if indent < within && !key.starts_with('#') {
+            path.push(key.trim_matches(['"', '\'', ' ']));
+            within = indent;
+        }
+    }
+    path.reverse();
+    path.join(".")
 }
