@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_saphyr::{DefaultMessageFormatter, Error, MessageFormatter};
+
 use super::Config;
 use super::expand::expand;
 
@@ -62,22 +64,43 @@ pub fn parse(file: &str, text: &str, variable: &dyn Fn(&str) -> Option<String>) 
 }
 
 fn wrong(file: &str, text: &str, error: &serde_saphyr::Error) -> ConfigError {
+    let error = error.without_snippet();
     let line = error.location().map_or(1, |location| location.line());
-    let options = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
-    let mut message = error.render_with_options(options);
-    if let Some(location) = error.location() {
-        // it stands before the message already
-        let suffix = format!(" at line {}, column {}", location.line(), location.column());
-        message.truncate(message.trim_end_matches(&suffix).len());
+    let mut field = field_at(text, line);
+    if let Error::SerdeMissingField { field: missing, .. } = error {
+        // the place is the first field that is not missing
+        field.pop();
+        field.push(missing);
     }
-    let field = field_at(text, line);
-    let message = if field.is_empty() { message } else { format!("{field}: {message}") };
+    let reason = DefaultMessageFormatter.format_message(error);
+    let message = match error {
+        // not YAML at all: there is no field yet
+        Error::ExternalMessage { .. } | Error::Eof { .. } => reason.into_owned(),
+        error => format!("{}: {}", field.join("."), allowed(error).unwrap_or(&reason)),
+    };
     ConfigError::Wrong { file: file.to_owned(), line, message }
 }
 
-/// The dotted path of the field in a line (from 1) of block-style YAML, by indentation:
+/// What is allowed, where the parser's own words do not say it to a person.
+fn allowed(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::SerdeMissingField { .. } => Some("is missing"),
+        Error::DuplicateMappingKey { .. } => Some("is there twice"),
+        Error::InvalidBooleanStrict { .. } | Error::InvalidScalar { ty: "boolean", .. } => {
+            Some("not a boolean; allowed: true, false")
+        }
+        Error::InvalidScalar { ty: "floating point", .. } => Some("not a number"),
+        Error::Unexpected { expected: "mapping start", .. } => Some("not a map; write its fields below it, indented"),
+        Error::Unexpected { expected: "sequence start", .. } => {
+            Some("not a list; write [a, b], or `- a` on lines below")
+        }
+        _ => None,
+    }
+}
+
+/// The path of the field in a line (from 1) of block-style YAML, by indentation:
 /// serde tells where a value is wrong, not what its field is called.
-fn field_at(text: &str, line: u64) -> String {
+fn field_at(text: &str, line: u64) -> Vec<&str> {
     let line = usize::try_from(line).unwrap_or(usize::MAX);
     let mut path: Vec<&str> = Vec::new();
     let mut within = usize::MAX;
@@ -91,5 +114,5 @@ fn field_at(text: &str, line: u64) -> String {
         }
     }
     path.reverse();
-    path.join(".")
+    path
 }

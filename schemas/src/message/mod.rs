@@ -7,6 +7,7 @@ pub(crate) mod decision;
 pub(crate) mod delivery;
 pub(crate) mod execution;
 pub(crate) mod observation;
+mod place;
 pub(crate) mod policy_result;
 pub(crate) mod request;
 pub(crate) mod scan_report;
@@ -154,7 +155,7 @@ pub enum ParseError {
     BadBody {
         /// Which message.
         kind: Kind,
-        /// Names the field, and its column in the line.
+        /// Names the field, its column in the line, and what is wrong or allowed.
         error: String,
     },
 }
@@ -192,6 +193,9 @@ pub fn peek_kind(line: &[u8]) -> Result<Kind, ParseError> {
         return Ok(kind);
     }
     let text = std::str::from_utf8(line).map_err(|error| ParseError::NotUtf8(error.valid_up_to()))?;
+    if !text.trim_start().starts_with('{') {
+        return Err(ParseError::NotAMessage("expected a JSON object".to_owned()));
+    }
     let head: Head = serde_json::from_str(text).map_err(|error| ParseError::NotAMessage(error.to_string()))?;
     let kind = Kind::ALL
         .iter()
@@ -206,7 +210,7 @@ pub fn peek_kind(line: &[u8]) -> Result<Kind, ParseError> {
 
 fn body<'a, T: Deserialize<'a>>(kind: Kind, line: &'a [u8]) -> Result<T, ParseError> {
     serde_json::from_slice(line).map_err(|error| match std::str::from_utf8(line) {
-        Ok(_) => ParseError::BadBody { kind, error: error.to_string() },
+        Ok(text) => ParseError::BadBody { kind, error: place::with_field(text, &error) },
         Err(error) => ParseError::NotUtf8(error.valid_up_to()),
     })
 }
