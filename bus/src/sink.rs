@@ -9,6 +9,7 @@ use elava_schemas::Message;
 use futures::StreamExt;
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
+use tracing::debug;
 
 use crate::cli::StageArgs;
 use crate::nats::publish::Outgoing;
@@ -100,10 +101,20 @@ impl Sink {
 
     async fn publish(&self, nats: &Nats, room: &Arc<Semaphore>, (subject, body): (String, Bytes)) {
         let permit = Arc::clone(room).acquire_owned().await.expect("the semaphore is never closed");
+        let outgoing = Outgoing::new(subject, body).with_id();
+        // Sent here, so that pages are stored in order; acknowledged in a task of its own, because
+        // the time-out of an acknowledgement only runs while it is polled.
+        let sent = nats.send(outgoing.clone()).await;
         let nats = nats.clone();
-        // A task of its own: the time-out of an acknowledgement only runs while it is polled.
         self.pending.lock().await.spawn(async move {
-            nats.store(Outgoing::new(subject, body).with_id()).await;
+            let stored = match sent {
+                Ok(ack) => ack.await.map(drop),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = stored {
+                debug!(error = %crate::cli::chain(&error), "page not stored at the first attempt");
+                nats.store(outgoing).await;
+            }
             drop(permit);
         });
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
 use bytes::Bytes;
 use tracing::warn;
 
@@ -85,9 +85,13 @@ impl Nats {
 
     /// Stores one body, once; returns its sequence.
     pub(crate) async fn publish(&self, outgoing: Outgoing) -> Result<u64, NotStored> {
+        Ok(self.send(outgoing).await?.await?.sequence)
+    }
+
+    /// Sends one body; whether it was stored is known once the returned future resolves.
+    pub(crate) async fn send(&self, outgoing: Outgoing) -> Result<PublishAckFuture, PublishError> {
         let Outgoing { subject, body, headers } = outgoing;
-        let ack = self.js.publish_with_headers(subject, headers, body).await?;
-        Ok(ack.await?.sequence)
+        self.js.publish_with_headers(subject, headers, body).await
     }
 
     /// Stores all or nothing; returns the sequence of the last one.
