@@ -1,3 +1,8 @@
 //! The crate against real policies, real files and the real engine.
 
-fn main_placeholder() {}
+mod documents;
+mod original;
+mod shipped;
+mod stage;
+mod support;
+mod wrong;
