@@ -54,7 +54,11 @@ fn types(value: &Value) -> Result<Option<Vec<String>>, String> {
         return Ok(None);
     }
     let items = value.as_array().map_err(|_| wrong())?;
-    items.iter().map(|item| item.as_string().map(|text| text.to_string()).map_err(|_| wrong())).collect::<Result<_, _>>().map(Some)
+    items
+        .iter()
+        .map(|item| item.as_string().map(|text| text.to_string()).map_err(|_| wrong()))
+        .collect::<Result<_, _>>()
+        .map(Some)
 }
 
 /// The YAML of the block directly before `package`, and the line it begins on.

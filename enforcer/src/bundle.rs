@@ -9,7 +9,7 @@ use regorus::Engine;
 
 use crate::annotations::package_annotations;
 use crate::engine::{add_file, new_engine};
-use crate::files::Role;
+use crate::files::{PolicyFile, Role};
 use crate::{Dialect, PolicyFiles, RegoError};
 
 /// Packages below it decide; all others are libraries.
@@ -51,10 +51,16 @@ pub enum BundleError {
 pub struct Bundle {
     hash: String,
     packages: Vec<Package>,
-    template: Engine,
-    /// Engines not in use: evaluating needs one to itself, and cloning one costs more than a rule.
-    idle: Mutex<Vec<Engine>>,
+    templates: Engines,
+    /// Engines not in use: evaluating needs them to itself, and cloning them costs more than a rule.
+    idle: Mutex<Vec<Engines>>,
 }
+
+/// One engine per package, in the order of the packages.
+///
+/// Whenever a policy says `data.…` the engine goes through all of its modules. With one engine for
+/// the 33 modules shipped an instance took 540 µs, with one per package 285 µs (`opt-level = 1`).
+type Engines = Vec<Engine>;
 
 /// A package that decides.
 #[derive(Clone, Debug)]
@@ -111,17 +117,25 @@ impl Bundle {
 
     /// Compiles policies. Tests are left out.
     pub fn compile(files: &PolicyFiles, dialect: Dialect) -> Result<Self, BundleError> {
-        let mut engine = new_engine();
-        for file in files.iter().filter(|file| file.role != Role::Test) {
-            add_file(&mut engine, file, dialect)?;
-        }
-        let packages = packages(files, &engine)?;
+        let deciding: Vec<&PolicyFile> = files.iter().filter(|file| file.role != Role::Test).collect();
+        let whole = engine(&deciding, dialect)?;
+        let packages = packages(files, &whole)?;
         if packages.is_empty() {
             return Err(BundleError::Empty(files.root().to_owned()));
         }
-        // Compiles everything once, so that clones need not: errors of whole modules show up here.
-        engine.eval_query("true".to_owned(), false).map_err(RegoError::from)?;
-        Ok(Self { hash: files.hash(), packages, template: engine, idle: Mutex::default() })
+        let templates = packages
+            .iter()
+            .map(|package| {
+                let others = |file: &&PolicyFile| {
+                    let foreign = packages.iter().filter(|other| other.name != package.name);
+                    foreign.flat_map(|other| &other.files).any(|path| *path == file.path)
+                };
+                let needed: Vec<&PolicyFile> = deciding.iter().copied().filter(|file| !others(file)).collect();
+                let alone = needed.iter().all(|file| file.role != Role::Policy || stays_out_of_packages(&file.text));
+                if alone { engine(&needed, dialect) } else { Ok(whole.clone()) }
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { hash: files.hash(), packages, templates, idle: Mutex::default() })
     }
 
     /// A hash of the policies and their data.
@@ -136,15 +150,39 @@ impl Bundle {
         &self.packages
     }
 
-    /// Lends an engine.
-    pub(crate) fn with_engine<T>(&self, work: impl FnOnce(&mut Engine) -> T) -> T {
+    /// Lends the packages, each with its engine.
+    pub(crate) fn with_engines<T>(
+        &self,
+        work: impl FnOnce(&mut dyn Iterator<Item = (&Package, &mut Engine)>) -> T,
+    ) -> T {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let lent = idle().pop();
-        let mut engine = lent.unwrap_or_else(|| self.template.clone());
-        let result = work(&mut engine);
-        idle().push(engine);
+        let mut engines = lent.unwrap_or_else(|| self.templates.clone());
+        let result = work(&mut self.packages.iter().zip(&mut engines));
+        idle().push(engines);
         result
     }
+}
+
+/// An engine with these files, compiled once, so that clones need not be.
+fn engine(files: &[&PolicyFile], dialect: Dialect) -> Result<Engine, RegoError> {
+    let mut engine = new_engine();
+    for file in files {
+        add_file(&mut engine, file, dialect)?;
+    }
+    engine.eval_query("true".to_owned(), false)?;
+    Ok(engine)
+}
+
+/// Whether a policy refers, below `data`, to nothing but libraries and data files: whether every
+/// `data` in it (comments and texts included, which does no harm) goes on with another name than `day2`.
+fn stays_out_of_packages(text: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.match_indices("data").all(|(at, data)| {
+        let (before, after) = (&text[..at], &text[at + data.len()..]);
+        let name = after.strip_prefix('.').map(|rest| rest.split(|c| !word(c)).next().unwrap_or_default());
+        before.ends_with(word) || after.starts_with(word) || name.is_some_and(|name| !matches!(name, "" | DECIDING))
+    })
 }
 
 /// The packages below `day2`, from all their files.
@@ -183,10 +221,9 @@ fn packages(files: &PolicyFiles, engine: &Engine) -> Result<Vec<Package>, Bundle
         package.types = package.types.take().zip(notes.types).map(|(known, more)| [known, more].concat());
     }
     match packages.values().find(|package| package.sets.is_empty()) {
-        Some(package) => Err(BundleError::DecidesNothing {
-            package: package.name.clone(),
-            file: package.files.join(", "),
-        }),
+        Some(package) => {
+            Err(BundleError::DecidesNothing { package: package.name.clone(), file: package.files.join(", ") })
+        }
         None => Ok(packages.into_values().collect()),
     }
 }

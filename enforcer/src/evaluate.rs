@@ -33,9 +33,9 @@ impl Bundle {
     #[must_use]
     pub fn evaluate(&self, kind: &str, input: Value) -> Verdict {
         let mut verdict = Verdict::default();
-        self.with_engine(|engine| {
-            engine.set_input(input);
-            for package in self.packages().iter().filter(|package| package.applies_to(kind)) {
+        self.with_engines(|packages| {
+            for (package, engine) in packages.filter(|(package, _)| package.applies_to(kind)) {
+                engine.set_input(input.clone());
                 for set in &package.sets {
                     if let Err(message) = ask(engine, package, set, &mut verdict.violations) {
                         verdict.errors.push(PolicyError { policy: package.name.clone(), message });

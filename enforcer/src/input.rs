@@ -80,9 +80,10 @@ fn history(change: &Change) -> Value {
 /// The resource as it is in messages, field by field: going through JSON text would cost as much as
 /// evaluating it. A test compares the two.
 fn resource_fields(resource: &Resource) -> Vec<(&'static str, Value)> {
-    let tags = resource.tags.as_ref().map_or(Value::Null, |tags| {
-        object(tags.iter().map(|(key, text)| (key.as_str(), Value::from(text.as_str()))))
-    });
+    let tags = resource
+        .tags
+        .as_ref()
+        .map_or(Value::Null, |tags| object(tags.iter().map(|(key, text)| (key.as_str(), Value::from(text.as_str())))));
     let attributes = object(resource.attributes.iter().map(|(name, json)| (name.as_str(), from_json(json))));
     let mut fields = vec![("key", key(&resource.key)), ("tags", tags), ("attributes", attributes)];
     let texts = [

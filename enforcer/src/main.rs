@@ -30,7 +30,10 @@ struct Args {
 #[derive(Subcommand)]
 enum Command {
     /// Run the tests (`test_…` rules of `*_test.rego` files) of policies
-    Test { #[arg(required = true)] paths: Vec<PathBuf> },
+    Test {
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
     /// Compile policies and list them
     Check { path: PathBuf },
 }

@@ -7,12 +7,10 @@
 #   suggestion: Move to a current generation of the same size.
 package day2.cost.previous_generation
 
-import data.lib.elava
-
 info contains {"rule": "previous_generation", "msg": sprintf("%s is of a previous generation", [class])} if {
 	some class, family in families
 	family in data.settings.previous_generation_families
-	elava.alive
+	data.lib.elava.alive
 }
 
 # class -> family

@@ -41,7 +41,7 @@ placeholder_owner_tags contains key if {
 # METADATA
 # description: Nobody would miss the resource, as far as its tags say.
 unowned if {
-	without_owner_tag
 	not input.context.managed
 	not input.context.blessed
+	without_owner_tag
 }

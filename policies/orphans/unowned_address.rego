@@ -7,11 +7,9 @@
 #   suggestion: Release the address.
 package day2.orphans.unowned_address
 
-import data.lib.elava
-
 info contains {"rule": "unowned_address", "msg": "Unassociated elastic IP address belongs to nobody"} if {
 	not input.resource.attributes.AssociationId
 	not input.resource.attributes.InstanceId
 	not input.resource.attributes.NetworkInterfaceId
-	elava.unowned
+	data.lib.elava.unowned
 }

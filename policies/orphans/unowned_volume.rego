@@ -7,9 +7,7 @@
 #   suggestion: Take a snapshot and delete the volume.
 package day2.orphans.unowned_volume
 
-import data.lib.elava
-
 info contains {"rule": "unowned_volume", "msg": "Unattached volume belongs to nobody"} if {
 	input.resource.status == "available"
-	elava.unowned
+	data.lib.elava.unowned
 }

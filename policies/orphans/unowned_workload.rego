@@ -7,9 +7,7 @@
 #   suggestion: Find out who started it, and tag it or remove it.
 package day2.orphans.unowned_workload
 
-import data.lib.elava
-
 info contains {"rule": "unowned_workload", "msg": "Nobody owns this resource"} if {
-	elava.unowned
-	elava.alive
+	data.lib.elava.unowned
+	data.lib.elava.alive
 }

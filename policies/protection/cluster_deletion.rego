@@ -7,13 +7,11 @@
 #   suggestion: Switch on deletion protection.
 package day2.protection.cluster_deletion
 
-import data.lib.elava
-
 violation := {"rule": "no_deletion_protection", "msg": "Database cluster has no deletion protection"} if {
 	input.resource.attributes.DeletionProtection == false
-	elava.alive
+	data.lib.elava.alive
 }
 
-warn contains violation if elava.important
+warn contains violation if data.lib.elava.important
 
-info contains violation if not elava.important
+info contains violation if not data.lib.elava.important

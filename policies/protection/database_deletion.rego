@@ -7,14 +7,12 @@
 #   suggestion: Switch on deletion protection.
 package day2.protection.database_deletion
 
-import data.lib.elava
-
 violation := {"rule": "no_deletion_protection", "msg": "Database has no deletion protection"} if {
 	input.resource.attributes.DeletionProtection == false
 	not input.resource.attributes.DBClusterIdentifier
-	elava.alive
+	data.lib.elava.alive
 }
 
-warn contains violation if elava.important
+warn contains violation if data.lib.elava.important
 
-info contains violation if not elava.important
+info contains violation if not data.lib.elava.important

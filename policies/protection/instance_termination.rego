@@ -7,10 +7,8 @@
 #   suggestion: Switch on termination protection.
 package day2.protection.instance_termination
 
-import data.lib.elava
-
 warn contains {"rule": "no_termination_protection", "msg": "Important instance has no termination protection"} if {
-	elava.important
 	input.resource.attributes.DisableApiTermination == false
-	elava.alive
+	data.lib.elava.important
+	data.lib.elava.alive
 }

@@ -7,15 +7,13 @@
 #   suggestion: Set a backup retention period of at least seven days.
 package day2.protection.no_backups
 
-import data.lib.elava
-
 violation := {"rule": "no_backups", "msg": "Database has no automated backups"} if {
 	input.resource.attributes.BackupRetentionPeriod == 0
 	not input.resource.attributes.DBClusterIdentifier
 	not input.resource.attributes.ReadReplicaSourceDBInstanceIdentifier
-	elava.alive
+	data.lib.elava.alive
 }
 
-deny contains violation if elava.important
+deny contains violation if data.lib.elava.important
 
-warn contains violation if not elava.important
+warn contains violation if not data.lib.elava.important

@@ -7,12 +7,10 @@
 #   suggestion: Switch on Multi-AZ.
 package day2.protection.single_zone
 
-import data.lib.elava
-
 warn contains {"rule": "single_zone", "msg": "Production database is in a single availability zone"} if {
-	elava.production
 	input.resource.attributes.MultiAZ == false
+	data.lib.elava.production
 	not input.resource.attributes.DBClusterIdentifier
 	not input.resource.attributes.ReadReplicaSourceDBInstanceIdentifier
-	elava.alive
+	data.lib.elava.alive
 }

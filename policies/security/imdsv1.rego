@@ -7,10 +7,8 @@
 #   suggestion: Set HttpTokens to required once nothing on the instance uses version 1.
 package day2.security.imdsv1
 
-import data.lib.elava
-
 warn contains {"rule": "imdsv1_allowed", "msg": "Instance metadata can be read without a session token (IMDSv1)"} if {
 	input.resource.attributes.MetadataOptions.HttpTokens == "optional"
 	not input.resource.attributes.MetadataOptions.HttpEndpoint == "disabled"
-	elava.alive
+	data.lib.elava.alive
 }

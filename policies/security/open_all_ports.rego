@@ -7,9 +7,7 @@
 #   suggestion: Remove the rule, or narrow it to the addresses and ports that are needed.
 package day2.security.open_all_ports
 
-import data.lib.network
-
 deny contains {"rule": "all_ports_open_to_world", "msg": "Security group is open to the internet on all ports"} if {
-	some permission in network.open_permissions
-	network.all_ports(permission)
+	some permission in data.lib.network.open_permissions
+	data.lib.network.all_ports(permission)
 }

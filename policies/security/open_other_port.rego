@@ -7,13 +7,11 @@
 #   suggestion: Restrict the rule, or add the port to public_ports in policies/data.json.
 package day2.security.open_other_port
 
-import data.lib.network
-
 warn contains violation if {
-	some permission in network.open_permissions
+	some permission in data.lib.network.open_permissions
 	permission.IpProtocol in {"tcp", "udp"}
-	not network.all_ports(permission)
-	count(network.sensitive_ports(permission)) == 0
+	not data.lib.network.all_ports(permission)
+	count(data.lib.network.sensitive_ports(permission)) == 0
 	not public(permission)
 	violation := {
 		"rule": sprintf("ports_%d_%d_open_to_world", [permission.FromPort, permission.ToPort]),

@@ -7,11 +7,9 @@
 #   suggestion: Restrict the rule to known addresses, or use a bastion, VPN or Session Manager.
 package day2.security.open_sensitive_port
 
-import data.lib.network
-
 deny contains violation if {
-	some permission in network.open_permissions
-	some entry in network.sensitive_ports(permission)
+	some permission in data.lib.network.open_permissions
+	some entry in data.lib.network.sensitive_ports(permission)
 	violation := {
 		"rule": sprintf("port_%d_open_to_world", [entry.port]),
 		"msg": sprintf("Security group is open to the internet on port %d (%s)", [entry.port, entry.service]),

@@ -7,9 +7,7 @@
 #   suggestion: Switch off public access and connect from inside the VPC.
 package day2.security.public_database
 
-import data.lib.elava
-
 deny contains {"rule": "public_database", "msg": "Database is publicly accessible"} if {
 	input.resource.attributes.PubliclyAccessible == true
-	elava.alive
+	data.lib.elava.alive
 }

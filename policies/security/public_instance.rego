@@ -7,10 +7,8 @@
 #   suggestion: Put the instance behind a load balancer or NAT gateway.
 package day2.security.public_instance
 
-import data.lib.elava
-
 info contains {"rule": "public_instance", "msg": "Production instance has a public IP address"} if {
-	elava.production
 	input.resource.attributes.PublicIpAddress
-	elava.alive
+	data.lib.elava.production
+	data.lib.elava.alive
 }

@@ -7,9 +7,7 @@
 #   suggestion: Copy a snapshot with encryption, and switch on encryption by default for the region.
 package day2.security.unencrypted_volume
 
-import data.lib.elava
-
 warn contains {"rule": "unencrypted_volume", "msg": "Volume is not encrypted"} if {
 	input.resource.attributes.Encrypted == false
-	elava.alive
+	data.lib.elava.alive
 }

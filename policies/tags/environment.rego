@@ -7,10 +7,8 @@
 #   suggestion: Set the tag environment.
 package day2.tags.environment
 
-import data.lib.elava
-
 info contains {"rule": "missing_environment", "msg": "Resource has no environment tag"} if {
 	input.tags_known
 	not input.context.environment
-	elava.alive
+	data.lib.elava.alive
 }

@@ -7,12 +7,10 @@
 #   suggestion: Set the tag elava:managed to "true", or to "false" to leave it alone.
 package day2.tags.managed
 
-import data.lib.elava
-
 info contains {"rule": "missing_managed", "msg": "Resource has no elava:managed tag"} if {
 	input.tags_known
 	count(managed_tags) == 0
-	elava.alive
+	data.lib.elava.alive
 }
 
 managed_tags contains key if {

@@ -6,12 +6,10 @@
 #   suggestion: Set the tag elava:owner to a team or a person.
 package day2.tags.owner
 
-import data.lib.elava
-
 warn contains {"rule": "missing_owner", "msg": "Managed resource has no owner tag"} if {
 	kept
-	elava.without_owner_tag
-	elava.alive
+	data.lib.elava.without_owner_tag
+	data.lib.elava.alive
 }
 
 kept if input.context.managed

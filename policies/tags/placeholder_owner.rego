@@ -6,9 +6,7 @@
 #   suggestion: Replace the placeholder by a team or a person.
 package day2.tags.placeholder_owner
 
-import data.lib.elava
-
 warn contains {"rule": "placeholder_owner", "msg": sprintf("Owner tag %s names nobody", [key])} if {
-	some key in elava.placeholder_owner_tags
-	elava.alive
+	some key in data.lib.elava.placeholder_owner_tags
+	data.lib.elava.alive
 }

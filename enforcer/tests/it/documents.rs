@@ -64,14 +64,17 @@ fn input_shows_the_resource_as_messages_do() {
             "on": "false"
           },
           "tags_known": true
-        }"#]].assert_eq(&serde_json::to_string_pretty(&rest).expect("it serialises"));
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&rest).expect("it serialises"));
 }
 
 #[test]
 fn input_conforms_to_its_schema() {
     let schema = Value::from_json_str(include_str!("../../input.schema.json")).expect("the schema is JSON");
     let mut engine = Engine::new();
-    engine.add_policy("match.rego".into(), "package s\n\nout := json.match_schema(input.doc, input.schema)\n".into()).expect("it compiles");
+    engine
+        .add_policy("match.rego".into(), "package s\n\nout := json.match_schema(input.doc, input.schema)\n".into())
+        .expect("it compiles");
     let mut matches = |doc: Value| {
         let fields = [(Value::from("doc"), doc), (Value::from("schema"), schema.clone())];
         engine.set_input(Value::from(std::collections::BTreeMap::from(fields)));
@@ -124,8 +127,14 @@ fn data_lies_below_its_folder_and_types_are_respected() {
         ("limits/disk/data.yaml", "max: 5\n"),
         ("limits/data.json", r#"{"net": {"max": 3}}"#),
         ("data.yml", "top: 1\n"),
-        ("a.rego", "package day2.a\n\nwarn contains sprintf(\"%v %v %v\", [data.limits.disk.max, data.limits.net.max, data.top])\n"),
-        ("b.rego", "# METADATA\n# custom:\n#   types: [\"rds:*\", \"ec2:vpc\"]\npackage day2.b\n\nwarn contains \"b\"\n"),
+        (
+            "a.rego",
+            "package day2.a\n\nwarn contains sprintf(\"%v %v %v\", [data.limits.disk.max, data.limits.net.max, data.top])\n",
+        ),
+        (
+            "b.rego",
+            "# METADATA\n# custom:\n#   types: [\"rds:*\", \"ec2:vpc\"]\npackage day2.b\n\nwarn contains \"b\"\n",
+        ),
         ("b_test.rego", "this is not even rego"),
     ];
     let bundle = load(&files).expect("it loads");

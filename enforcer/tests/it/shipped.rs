@@ -47,7 +47,16 @@ fn the_guide_lists_them_all() {
 #[test]
 fn unknown_is_not_a_violation() {
     let bundle = bundle();
-    for kind in ["ec2:instance", "ec2:volume", "ec2:snapshot", "ec2:image", "ec2:security-group", "rds:db", "rds:cluster", "rds:snapshot"] {
+    for kind in [
+        "ec2:instance",
+        "ec2:volume",
+        "ec2:snapshot",
+        "ec2:image",
+        "ec2:security-group",
+        "rds:db",
+        "rds:cluster",
+        "rds:snapshot",
+    ] {
         assert_eq!(lines(&evaluate(&bundle, resource(kind, None, json!({})))), "", "{kind}");
     }
 }
@@ -56,7 +65,10 @@ fn unknown_is_not_a_violation() {
 fn a_failing_rego_test_is_told() {
     let folder = crate::support::folder(&[
         ("a.rego", "package day2.a\n\nwarn contains \"x\" if input.x\n"),
-        ("a_test.rego", "package day2.a_test\n\ntest_good if count(data.day2.a.warn) == 1 with input as {\"x\": true}\n\ntest_bad if count(data.day2.a.warn) == 1 with input as {}\n\ntest_error if lower(1) == \"\"\n\ntodo_test_later if false\n"),
+        (
+            "a_test.rego",
+            "package day2.a_test\n\ntest_good if count(data.day2.a.warn) == 1 with input as {\"x\": true}\n\ntest_bad if count(data.day2.a.warn) == 1 with input as {}\n\ntest_error if lower(1) == \"\"\n\ntodo_test_later if false\n",
+        ),
     ]);
     let mut out = Vec::new();
     run_tests(&[folder.path().to_owned()], Dialect::PerFile, &mut out).expect("they run");

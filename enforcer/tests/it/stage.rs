@@ -19,7 +19,8 @@ fn batch(messages: Vec<Message>) -> Batch {
         body.push(b'\n');
     }
     body.extend_from_slice(b"nonsense\n");
-    let page = Page { sequence: 7, subject: "-".into(), first_line: 1, received_at: Default::default(), body: body.into() };
+    let page =
+        Page { sequence: 7, subject: "-".into(), first_line: 1, received_at: Default::default(), body: body.into() };
     Batch { source: Source::Pipe, pages: vec![page] }
 }
 
@@ -74,7 +75,9 @@ async fn changes_become_results() {
     );
     assert_eq!(found[0].caused_by, Some(ChangeId::of(&["1"])));
     assert_eq!(found[3].resource.tags, tags(&[("team", "net")]));
-    assert!(found.iter().all(|result| result.bundle == live.current().hash() && result.evaluated_at == change.detected_at));
+    assert!(
+        found.iter().all(|result| result.bundle == live.current().hash() && result.evaluated_at == change.detected_at)
+    );
     assert!(output.messages.iter().all(|emit| emit.sequence == 7));
     let lines: Vec<u64> = output.rejected.iter().map(|rejection| rejection.line).collect();
     assert_eq!(lines, [7, 6], "nonsense, and a request that cannot be answered yet");

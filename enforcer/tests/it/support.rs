@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use elava_enforcer::{Bundle, BundleError, Dialect, Verdict, input};
-use elava_schemas::{
-    Baseline, Change, ChangeHistory, ChangeId, ChangeType, Resource, ResourceKey, Tags, Timestamp,
-};
+use elava_schemas::{Baseline, Change, ChangeHistory, ChangeId, ChangeType, Resource, ResourceKey, Tags, Timestamp};
 use serde_json::Value;
 use tempfile::TempDir;
 
