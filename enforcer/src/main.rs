@@ -60,7 +60,11 @@ async fn go(args: Args) -> anyhow::Result<Finished> {
         None => drop(out),
     }
     let path = args.policies.unwrap_or_else(|| PathBuf::from(&config.policies.path));
-    let live = Arc::new(LiveBundle::open(path, dialect)?);
+    let live = match LiveBundle::open(path, dialect) {
+        Ok(live) => Arc::new(live),
+        // Policies are configuration: exit code 2.
+        Err(error) => elava_bus::cli::usage_error("elava-enforcer", &error),
+    };
     if args.bus.check {
         return Ok(Finished::Clean);
     }
