@@ -1,6 +1,7 @@
 //! The decider as a stage: keeps the open findings of every source between inputs.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as MapEntry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -125,13 +126,18 @@ impl Memory {
     /// What the batch changed, to be stored.
     fn end(&mut self, first: u64, mut touched: HashMap<String, Option<Entry>>, source: &Source) -> Vec<StateChange> {
         let empty = |entry: Option<&Entry>| entry.is_some_and(|entry| entry.findings.is_empty());
-        let closed = touched.keys().filter(|key| empty(self.entries.get(*key))).cloned().collect();
-        let closed_before = std::mem::replace(&mut self.closed, closed);
+        let mut closed: Vec<String> = touched.keys().filter(|key| empty(self.entries.get(*key))).cloned().collect();
+        let closed_before = std::mem::take(&mut self.closed);
         for key in &closed_before {
-            if !touched.contains_key(key) {
-                touched.insert(key.clone(), self.entries.remove(key));
+            // After a restart the first inputs may still be replayed ones.
+            let passed = self.entries.get(key).is_some_and(|entry| entry.sequence < first);
+            match touched.entry(key.clone()) {
+                MapEntry::Occupied(_) => {}
+                MapEntry::Vacant(vacant) if passed => drop(vacant.insert(self.entries.remove(key))),
+                MapEntry::Vacant(_) => closed.push(key.clone()),
             }
         }
+        self.closed = closed;
         let mut state: Vec<StateChange> = touched.keys().map(|key| self.state_change(key, source)).collect();
         state.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         self.undo = Some(Undo { first, entries: touched, closed: closed_before });
