@@ -1,23 +1,26 @@
 //! The decider as a stage: keeps the open findings of every source between inputs.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as MapEntry;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use elava_bus::{
-    Batch, Consumes, Emit, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, StateChange, Stream,
+    Batch, Consumes, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, StateChange, Stream,
     scope_subject_matches,
 };
 use elava_schemas::config::Config;
 use elava_schemas::{Kind, Message, ResourceKey};
 use tracing::warn;
 
-use crate::finding::{Driver, Entry, Finding, state_key};
+use crate::finding::{Driver, Entry, state_key};
 use crate::{decide_change, decide_result};
 
 /// The key under which the bus gives the position up to which the state is complete.
 const POSITION: &str = "position";
+/// The key of the state's format. Stored with the first batch of a source, which has the bus keep
+/// the position from then on: a scope where nothing is wrong need not be read again from its start.
+const FORMAT: &str = "format";
+const FORMAT_VERSION: u64 = 1;
 
 /// Turns changes and policy results into decisions.
 ///
@@ -25,17 +28,19 @@ const POSITION: &str = "position";
 #[derive(Debug)]
 pub struct Decider {
     config: Config,
-    sources: Mutex<HashMap<Source, Memory>>,
+    sources: Mutex<HashMap<Source, Arc<Mutex<Memory>>>>,
 }
 
 /// The open findings of one source.
 #[derive(Debug, Default)]
 struct Memory {
     entries: HashMap<String, Entry>,
-    /// Entries without findings. They are kept, and stored, until the batch after the one that
-    /// resolved the last: should state be stored only in part, replayed inputs must find that they
+    /// Entries without findings. They are kept, and stored, until a batch after the one that
+    /// resolved the last finding: should state be stored only in part, replayed inputs must find that they
     /// have been applied. Without that, a second drift would open a finding anew that is over.
     closed: Vec<String>,
+    /// Whether the format is stored.
+    has_format: bool,
     /// The last batch can be given again, and must then lead to the same outputs.
     undo: Option<Undo>,
 }
@@ -46,6 +51,7 @@ struct Undo {
     first: u64,
     entries: HashMap<String, Option<Entry>>,
     closed: Vec<String>,
+    has_format: bool,
 }
 
 impl Decider {
@@ -55,18 +61,12 @@ impl Decider {
         Self { config, sources: Mutex::default() }
     }
 
-    /// The lock is never held while anything can panic half-way through a change.
-    fn sources(&self) -> MutexGuard<'_, HashMap<Source, Memory>> {
-        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn decide_batch(&self, memory: &mut Memory, batch: &Batch) -> Output {
-        let mut output = Output::default();
-        let mut rejected = Vec::new();
         let first = batch.pages.first().map_or(0, |page| page.sequence);
         memory.begin(first);
-        let mut touched: HashMap<String, Option<Entry>> = HashMap::new();
-        let mut misplaced = Vec::new();
+        let mut output = Output::default();
+        let mut rejected = Vec::new();
+        let mut changed: HashMap<String, Entry> = HashMap::new();
         for (page, line, message) in batch.messages(&Self::SPEC, &mut rejected) {
             let (driver, key) = match &message {
                 Message::Change(change) => (Driver::Change, &change.resource_key),
@@ -75,32 +75,31 @@ impl Decider {
             };
             if !belongs(driver, key, &batch.source, &page.subject) {
                 let reason = format!("{} of {key} does not belong on {}", message.kind(), page.subject);
-                misplaced.push(Rejection { sequence: page.sequence, line, reason });
+                output.rejected.push(Rejection { sequence: page.sequence, line, reason });
                 continue;
             }
             let state_key = state_key(driver, key);
-            let entry = memory.entries.get(&state_key);
-            // Positions within this batch do not count: a page may hold several rows of a resource.
-            let applied = touched.get(&state_key).map_or(entry, Option::as_ref).map_or(0, |entry| entry.sequence);
+            // Only what earlier batches applied counts: a page may hold several rows of a resource.
+            let applied = memory.entries.get(&state_key).map_or(0, |entry| entry.sequence);
             if batch.source != Source::Pipe && page.sequence <= applied {
                 continue;
             }
-            let open = entry.map(|entry| entry.findings.clone()).unwrap_or_default();
+            let open = changed.get(&state_key).or_else(|| memory.entries.get(&state_key));
+            let open = open.map_or(&[][..], |entry| &entry.findings);
             let (decisions, findings) = match &message {
-                Message::Change(change) => decide_change(change, open, &self.config),
-                Message::PolicyResult(result) => decide_result(result, open, &self.config),
+                Message::Change(change) => decide_change(change, open.to_vec(), &self.config),
+                Message::PolicyResult(result) => decide_result(result, open.to_vec(), &self.config),
                 _ => continue,
             };
-            let emit = |decision| Emit { sequence: page.sequence, message: Message::Decision(Box::new(decision)) };
-            output.messages.extend(decisions.into_iter().map(emit));
-            if findings != entry.map_or(&[][..], |entry| &entry.findings) {
-                let before = memory.set(&state_key, page.sequence, findings);
-                touched.entry(state_key).or_insert(before);
+            if findings != open {
+                changed.insert(state_key, Entry { sequence: page.sequence, findings });
+            }
+            for decision in decisions {
+                output.emit(page.sequence, decision);
             }
         }
-        output.rejected = rejected;
-        output.rejected.extend(misplaced);
-        output.state = memory.end(first, touched, &batch.source);
+        output.rejected.extend(rejected);
+        output.state = memory.end(first, changed, &batch.source);
         output
     }
 }
@@ -116,31 +115,36 @@ impl Memory {
             };
         }
         self.closed = undo.closed;
+        self.has_format = undo.has_format;
     }
 
-    /// Replaces the findings of an entry; returns the entry as it was.
-    fn set(&mut self, key: &str, sequence: u64, findings: Vec<Finding>) -> Option<Entry> {
-        self.entries.insert(key.to_owned(), Entry { sequence, findings })
-    }
-
-    /// What the batch changed, to be stored.
-    fn end(&mut self, first: u64, mut touched: HashMap<String, Option<Entry>>, source: &Source) -> Vec<StateChange> {
-        let empty = |entry: Option<&Entry>| entry.is_some_and(|entry| entry.findings.is_empty());
-        let mut closed: Vec<String> = touched.keys().filter(|key| empty(self.entries.get(*key))).cloned().collect();
+    /// Applies what the batch changed, and says what of it is to be stored. Until here nothing was
+    /// applied, so that a panic leaves no half of a batch behind.
+    fn end(&mut self, first: u64, changed: HashMap<String, Entry>, source: &Source) -> Vec<StateChange> {
+        let mut closed: Vec<String> =
+            changed.iter().filter(|(_, entry)| entry.findings.is_empty()).map(|(key, _)| key.clone()).collect();
         let closed_before = std::mem::take(&mut self.closed);
-        for key in &closed_before {
+        let mut before: HashMap<String, Option<Entry>> = HashMap::new();
+        for key in closed_before.iter().filter(|key| !changed.contains_key(*key)) {
             // After a restart the first inputs may still be replayed ones.
-            let passed = self.entries.get(key).is_some_and(|entry| entry.sequence < first);
-            match touched.entry(key.clone()) {
-                MapEntry::Occupied(_) => {}
-                MapEntry::Vacant(vacant) if passed => drop(vacant.insert(self.entries.remove(key))),
-                MapEntry::Vacant(_) => closed.push(key.clone()),
+            if self.entries.get(key).is_some_and(|entry| entry.sequence < first) {
+                before.insert(key.clone(), self.entries.remove(key));
+            } else {
+                closed.push(key.clone());
             }
         }
+        for (key, entry) in changed {
+            before.insert(key.clone(), self.entries.insert(key, entry));
+        }
         self.closed = closed;
-        let mut state: Vec<StateChange> = touched.keys().map(|key| self.state_change(key, source)).collect();
+
+        let mut state: Vec<StateChange> = before.keys().map(|key| self.state_change(key, source)).collect();
         state.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        self.undo = Some(Undo { first, entries: touched, closed: closed_before });
+        let has_format = std::mem::replace(&mut self.has_format, true);
+        if !has_format {
+            state.insert(0, StateChange { key: FORMAT.to_owned(), value: Some(FORMAT_VERSION.to_string().into()) });
+        }
+        self.undo = Some(Undo { first, entries: before, closed: closed_before, has_format });
         state
     }
 
@@ -153,6 +157,30 @@ impl Memory {
             Bytes::from(serde_json::to_vec(&stored).expect("an entry has string keys and finite numbers"))
         });
         StateChange { key: key.to_owned(), value }
+    }
+
+    /// Reads what was stored; returns the position up to which it is complete.
+    fn read(state: Vec<(String, Bytes)>) -> Result<(Self, Option<u64>), Failure> {
+        let (mut memory, mut position) = (Self::default(), None);
+        for (key, value) in state {
+            let number = || std::str::from_utf8(&value).ok().and_then(|text| text.trim().parse::<u64>().ok());
+            match key.as_str() {
+                POSITION => position = number(),
+                FORMAT if number() == Some(FORMAT_VERSION) => memory.has_format = true,
+                FORMAT => return Err(Failure::Fatal("the open findings were stored by a newer version".into())),
+                _ => match serde_json::from_slice::<Entry>(&value) {
+                    Ok(entry) => {
+                        if entry.findings.is_empty() {
+                            memory.closed.push(key.clone());
+                        }
+                        memory.entries.insert(key, entry);
+                    }
+                    // Its findings open anew when they are seen next; better told twice than not at all.
+                    Err(error) => warn!(key, %error, "an entry of the state cannot be read and is left out"),
+                },
+            }
+        }
+        Ok((memory, position))
     }
 }
 
@@ -186,9 +214,8 @@ impl Stage for Decider {
     };
 
     async fn handle(&self, batch: &Batch) -> Result<Output, Failure> {
-        let mut memory = self.sources().remove(&batch.source).unwrap_or_default();
-        let output = self.decide_batch(&mut memory, batch);
-        self.sources().insert(batch.source.clone(), memory);
+        let memory = lock(&self.sources).entry(batch.source.clone()).or_default().clone();
+        let output = self.decide_batch(&mut lock(&memory), batch);
         Ok(output)
     }
 
@@ -201,26 +228,13 @@ impl Stage for Decider {
         _checkpoint: Option<u64>,
         state: Vec<(String, Bytes)>,
     ) -> Result<Resume, Failure> {
-        let mut from = 1;
-        let mut memory = Memory::default();
-        for (key, value) in state {
-            if key == POSITION {
-                let position = std::str::from_utf8(&value).ok().and_then(|text| text.trim().parse::<u64>().ok());
-                from = position.map_or(1, |position| position + 1);
-                continue;
-            }
-            match serde_json::from_slice::<Entry>(&value) {
-                Ok(entry) => {
-                    if entry.findings.is_empty() {
-                        memory.closed.push(key.clone());
-                    }
-                    memory.entries.insert(key, entry);
-                }
-                // Its findings open anew when they are seen next; better told twice than not at all.
-                Err(error) => warn!(key, %error, "an entry of the state cannot be read and is left out"),
-            }
-        }
-        self.sources().insert(source.clone(), memory);
-        Ok(Resume { from, pending: Vec::new() })
+        let (memory, position) = Memory::read(state)?;
+        lock(&self.sources).insert(source.clone(), Arc::new(Mutex::new(memory)));
+        Ok(Resume { from: position.map_or(1, |position| position + 1), pending: Vec::new() })
     }
+}
+
+/// What is behind the lock is changed as a whole or not at all: a panic elsewhere does not spoil it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

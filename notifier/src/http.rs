@@ -85,5 +85,7 @@ fn error_word(body: Option<String>) -> String {
     let is_word = |text: &str| {
         (1..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
     };
-    body.map(|body| body.trim().to_owned()).filter(|word| is_word(word)).map_or(String::new(), |word| format!(" ({word})"))
+    body.map(|body| body.trim().to_owned())
+        .filter(|word| is_word(word))
+        .map_or(String::new(), |word| format!(" ({word})"))
 }

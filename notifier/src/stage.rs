@@ -3,9 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use elava_bus::{
-    Batch, Consumes, Failure, Output, Position, Rejection, Source, Stage, StageSpec, Stream,
-};
+use elava_bus::{Batch, Consumes, Failure, Output, Position, Rejection, Source, Stage, StageSpec, Stream};
 use elava_schemas::config::{Notifications, StdoutFormat};
 use elava_schemas::{Action, Decision, Delivery, DeliveryId, DeliveryOutcome, Message, Severity, micros};
 use tokio::task::JoinSet;

@@ -131,11 +131,8 @@ pub(crate) fn decide(input: &Message, open: Vec<Finding>, config: &Config) -> (V
 pub(crate) fn line(decision: &Decision) -> String {
     let reason = decision.reason.strip_suffix(": db orders (rds:db, us-east-1)").expect(&decision.reason);
     let flag = |name: &str| decision.metadata.get(name) == Some(&true.into());
-    let flags = [
-        (decision.requires_approval, " approval"),
-        (flag("blessed"), " blessed"),
-        (flag("dry_run"), " dry-run"),
-    ];
+    let flags =
+        [(decision.requires_approval, " approval"), (flag("blessed"), " blessed"), (flag("dry_run"), " dry-run")];
     let flags: String = flags.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
     let (action, severity) = (decision.action.as_str(), decision.severity.as_str());
     format!("{action} {severity} {}{flags}: {reason}", decision.state.as_str())

@@ -186,9 +186,8 @@ fn metadata_says_what_is_known() {
     let (second, _) = decide(&drift("a=2", "a=3"), open, &config);
     let (violated, _) = decide(&result(OPEN), Vec::new(), &config);
     let (untagged, _) = decide(&new("environment=x,elava:owner=me"), Vec::new(), &config);
-    let metadata = [first, second, violated, untagged].map(|decisions| {
-        serde_json::to_string(&decisions[0].metadata).expect("metadata serialises")
-    });
+    let metadata = [first, second, violated, untagged]
+        .map(|decisions| serde_json::to_string(&decisions[0].metadata).expect("metadata serialises"));
     expect_test::expect![[r#"
         {"cause":"tag_drift","details":"as detected","previous_tags":{"a":"1"},"current_tags":{"a":"2"},"action":"restore_tags"}
         {"cause":"tag_drift","details":"as detected","previous_tags":{"a":"1"},"current_tags":{"a":"3"},"action":"restore_tags"}

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use elava_schemas::config::SlackChannel;
 use elava_schemas::{Decision, DecisionState, Severity};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::Client;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
 use super::Refusal;

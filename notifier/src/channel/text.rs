@@ -21,14 +21,14 @@ pub fn render(decision: &Decision, colour: Colour) -> String {
     let dim = paint(Style::new().dimmed());
     let mut text = String::new();
     let mut add = |part: std::fmt::Arguments| text.write_fmt(part).expect("writing to a String does not fail");
+    let about = format!("{} · {} ({})", decision.resource_key, phrase(decision.action), decision.state.as_str());
     add(format_args!(
-        "{} {} {} {}\n",
+        "{} {} {}\n",
         dim.style(decision.decided_at.format("%Y-%m-%d %H:%M:%SZ")),
         paint(badge_style(decision)).style(format!(" {:<8} ", badge(decision))),
-        dim.style(format!("{} ({})", phrase(decision.action), decision.state.as_str())),
         paint(Style::new().bold()).style(printable(&decision.reason)),
     ));
-    add(format_args!("    {}\n", dim.style(decision.resource_key.to_string())));
+    add(format_args!("    {}\n", dim.style(about)));
     if decision.state != DecisionState::Resolved {
         if let Some(suggestion) = metadata(decision, "suggestion") {
             add(format_args!("    → {}\n", printable(suggestion)));

@@ -177,10 +177,8 @@ async fn routes_by_severity() {
         min_severity: Severity::Warning,
         ..slack(&server.url)
     };
-    let webhook = WebhookChannel {
-        urls: BTreeMap::from([(Severity::Info, own("webhook-info"))]),
-        ..webhook(&server.url)
-    };
+    let webhook =
+        WebhookChannel { urls: BTreeMap::from([(Severity::Info, own("webhook-info"))]), ..webhook(&server.url) };
     let notifier = notifier(Some(slack), Some(webhook), HASTE);
     for (severity, expected, paths) in [
         (
@@ -188,11 +186,7 @@ async fn routes_by_severity() {
             &["slack:#alerts Delivered 1 -", "webhook Delivered 1 -"][..],
             &["/hooks/SECRET", "/slack-critical"][..],
         ),
-        (
-            Severity::Warning,
-            &["slack Delivered 1 -", "webhook Delivered 1 -"],
-            &["/hooks/SECRET", "/services/SECRET"],
-        ),
+        (Severity::Warning, &["slack Delivered 1 -", "webhook Delivered 1 -"], &["/hooks/SECRET", "/services/SECRET"]),
         (Severity::Info, &["webhook Delivered 1 -"], &["/webhook-info"]),
     ] {
         let before = server.received().len();

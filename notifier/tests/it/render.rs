@@ -14,25 +14,20 @@ fn text() {
         ..decision("b", Action::EnforcePolicy, Severity::Warning, DecisionState::Changed)
     };
     let hostile = Decision { reason: "Evil\u{1b}[2J\nname".into(), metadata: Default::default(), ..alert("c") };
-    let rows = [
-        alert("a"),
-        waiting,
-        decision("d", Action::Notify, Severity::Info, DecisionState::Resolved),
-        hostile,
-    ];
+    let rows = [alert("a"), waiting, decision("d", Action::Notify, Severity::Info, DecisionState::Resolved), hostile];
     let text: String = rows.iter().map(|decision| render(decision, Colour::No)).collect();
     expect![[r#"
-        2026-01-02 03:04:05Z  CRITICAL  alert (new) Open to <the world>: security group web (ec2:security-group, us-east-1)
-            aws/123456789012/us-east-1/ec2:security-group/sg-0abc
+        2026-01-02 03:04:05Z  CRITICAL  Open to <the world>: security group web (ec2:security-group, us-east-1)
+            aws/123456789012/us-east-1/ec2:security-group/sg-0abc · alert (new)
             → Close port 22 & 3389
-        2026-01-02 03:04:05Z  WARNING   enforce policy (changed) Open to <the world>: security group web (ec2:security-group, us-east-1)
-            aws/123456789012/us-east-1/ec2:security-group/sg-0abc
+        2026-01-02 03:04:05Z  WARNING   Open to <the world>: security group web (ec2:security-group, us-east-1)
+            aws/123456789012/us-east-1/ec2:security-group/sg-0abc · enforce policy (changed)
             waits for approval of dec_f0222e4972b8cdf2ffefbe91b2dfe5f5
             dry run: nothing will be written
-        2026-01-02 03:04:05Z  RESOLVED  notify (resolved) Open to <the world>: security group web (ec2:security-group, us-east-1)
-            aws/123456789012/us-east-1/ec2:security-group/sg-0abc
-        2026-01-02 03:04:05Z  CRITICAL  alert (new) Evil�[2J�name
-            aws/123456789012/us-east-1/ec2:security-group/sg-0abc
+        2026-01-02 03:04:05Z  RESOLVED  Open to <the world>: security group web (ec2:security-group, us-east-1)
+            aws/123456789012/us-east-1/ec2:security-group/sg-0abc · notify (resolved)
+        2026-01-02 03:04:05Z  CRITICAL  Evil�[2J�name
+            aws/123456789012/us-east-1/ec2:security-group/sg-0abc · alert (new)
     "#]].assert_eq(&text);
 }
 
@@ -40,8 +35,8 @@ fn text() {
 fn colour() {
     let text = render(&alert("a"), Colour::Yes).replace('\u{1b}', "ESC");
     expect![[r#"
-        ESC[2m2026-01-02 03:04:05ZESC[0m ESC[37;41;1m CRITICAL ESC[0m ESC[2malert (new)ESC[0m ESC[1mOpen to <the world>: security group web (ec2:security-group, us-east-1)ESC[0m
-            ESC[2maws/123456789012/us-east-1/ec2:security-group/sg-0abcESC[0m
+        ESC[2m2026-01-02 03:04:05ZESC[0m ESC[37;41;1m CRITICAL ESC[0m ESC[1mOpen to <the world>: security group web (ec2:security-group, us-east-1)ESC[0m
+            ESC[2maws/123456789012/us-east-1/ec2:security-group/sg-0abc · alert (new)ESC[0m
             → Close port 22 & 3389
     "#]].assert_eq(&text);
 }
@@ -125,7 +120,8 @@ fn slack_limits() {
     let blocks = payload["blocks"].as_array().expect("blocks");
     assert!(blocks.len() <= 50);
     for block in blocks {
-        let texts = [&block["text"]["text"], &block["elements"][0]["text"]].into_iter().filter_map(|text| text.as_str());
+        let texts =
+            [&block["text"]["text"], &block["elements"][0]["text"]].into_iter().filter_map(|text| text.as_str());
         let fields = block["fields"].as_array().into_iter().flatten().filter_map(|field| field["text"].as_str());
         assert!(texts.into_iter().all(|text| text.chars().count() <= 3000));
         assert!(fields.into_iter().all(|text| text.chars().count() <= 2000));
