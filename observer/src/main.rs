@@ -36,8 +36,13 @@ async fn go(Args { observer: args, bus }: Args) -> anyhow::Result<Finished> {
     if bus.check {
         return Ok(Finished::Clean);
     }
-    let session = Session::open(args.endpoint_url.as_deref()).await;
-    let places = match session.places(&args.regions(&config), &config.scanning.accounts).await {
+    if !config.scanning.enabled {
+        tracing::warn!("`scanning.enabled` is false: nothing is scanned");
+        return Ok(Finished::Clean);
+    }
+    let regions = args.regions(&config);
+    let session = Session::open(args.endpoint_url.as_deref(), &regions).await;
+    let places = match session.places(&regions, &config.scanning.accounts).await {
         Err(error) if error.is_usage() => usage_error(BINARY, &error),
         places => places?,
     };

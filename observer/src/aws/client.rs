@@ -21,7 +21,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Calls at start whose answer everything else waits for.
 const START_ATTEMPTS: u32 = 5;
-/// Every partition's oldest commercial region knows all of them.
+/// Where to ask what is not about a region, when no region is known.
 const FIRST_REGION: &str = "us-east-1";
 /// Instead of a list of regions: all that the account has enabled.
 const ALL_REGIONS: &str = "all";
@@ -109,8 +109,9 @@ impl Place {
 pub struct Session(SdkConfig);
 
 impl Session {
-    /// The SDK's standard configuration, for another endpoint if one is given.
-    pub async fn open(endpoint_url: Option<&str>) -> Self {
+    /// The SDK's standard configuration, for another endpoint if one is given. Where `regions` names
+    /// one, the SDK need not look for the profile's.
+    pub async fn open(endpoint_url: Option<&str>, regions: &[String]) -> Self {
         let timeouts =
             TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
@@ -119,13 +120,10 @@ impl Session {
         if let Some(url) = endpoint_url {
             loader = loader.endpoint_url(url);
         }
+        if let Some(region) = regions.iter().find(|region| *region != ALL_REGIONS) {
+            loader = loader.region(Region::new(region.clone()));
+        }
         Self(loader.load().await)
-    }
-
-    /// As configured by the caller.
-    #[must_use]
-    pub fn of(config: SdkConfig) -> Self {
-        Self(config)
     }
 
     /// Every account and region to be scanned: that of the credentials, and `others` by assumed role.
@@ -138,14 +136,14 @@ impl Session {
     pub async fn places(&self, regions: &[String], others: &[ScanTarget]) -> Result<Vec<Place>, SetupError> {
         let profile = self.0.region().map(|region| vec![region.as_ref().to_owned()]);
         let regions = if regions.is_empty() { profile.ok_or(SetupError::NoRegion)? } else { regions.to_vec() };
-        let account = self.account(&regions).await?;
+        let account = self.account().await?;
         let mut places = Vec::new();
         for region in enabled(&self.0, &regions).await? {
             places.push(Place::new(&account, &region, &self.0));
         }
         for target in others {
             let account = account_of(&target.role_arn)?;
-            let config = self.assumed(target, &regions).await;
+            let config = self.assumed(target).await;
             let regions = if target.regions.is_empty() { &regions } else { &target.regions };
             for region in enabled(&config, regions).await? {
                 places.push(Place::new(account, &region, &config));
@@ -154,17 +152,17 @@ impl Session {
         Ok(places)
     }
 
-    async fn account(&self, regions: &[String]) -> Result<String, SetupError> {
+    async fn account(&self) -> Result<String, SetupError> {
         let credentials = self.0.credentials_provider().ok_or_else(|| SetupError::NoCredentials("none set up".into()))?;
         credentials.provide_credentials().await.map_err(|error| SetupError::NoCredentials(error.into()))?;
-        let sts = aws_sdk_sts::Client::new(&self.somewhere(regions));
+        let sts = aws_sdk_sts::Client::new(&self.somewhere());
         let answer = persistently(|| async { Ok(sts.get_caller_identity().send().await?) }).await;
         let account = answer.map_err(SetupError::Identity)?.account;
         account.ok_or_else(|| SetupError::NoCredentials("sts:GetCallerIdentity named no account".into()))
     }
 
-    async fn assumed(&self, target: &ScanTarget, regions: &[String]) -> SdkConfig {
-        let base = self.somewhere(regions);
+    async fn assumed(&self, target: &ScanTarget) -> SdkConfig {
+        let base = self.somewhere();
         let mut role = AssumeRoleProvider::builder(&target.role_arn).session_name("elava-observer").configure(&base);
         if let Some(id) = &target.external_id {
             role = role.external_id(id);
@@ -173,10 +171,9 @@ impl Session {
         base.to_builder().credentials_provider(provider).build()
     }
 
-    /// With a region for calls that are about none: the profile's, or the first to be scanned.
-    fn somewhere(&self, regions: &[String]) -> SdkConfig {
-        let first = regions.iter().find(|region| *region != ALL_REGIONS).map_or(FIRST_REGION, String::as_str);
-        let region = self.0.region().cloned().unwrap_or_else(|| Region::new(first.to_owned()));
+    /// With a region for calls that are about none.
+    fn somewhere(&self) -> SdkConfig {
+        let region = self.0.region().cloned().unwrap_or_else(|| Region::from_static(FIRST_REGION));
         self.0.to_builder().region(region).build()
     }
 }

@@ -8,15 +8,15 @@ use std::fs;
 use std::path::Path;
 
 /// What is written for one service.
-pub struct Mapping {
+pub(crate) struct Mapping {
     /// The Rust file.
-    pub rust: String,
+    pub(crate) rust: String,
     /// `Struct.Member: why` of everything that attributes do not carry.
-    pub unmapped: BTreeSet<String>,
+    pub(crate) unmapped: BTreeSet<String>,
 }
 
 /// Maps everything reachable from `roots`, except the fields of `skipped` (`Struct.field`, why).
-pub fn mapping(sdk: &Path, service: &str, roots: &[&str], skipped: &[(&str, &str)]) -> Mapping {
+pub(crate) fn mapping(sdk: &Path, service: &str, roots: &[&str], skipped: &[(&str, &str)]) -> Mapping {
     let files = type_files(sdk);
     let mut structs = BTreeMap::new();
     let mut enums = BTreeSet::new();
