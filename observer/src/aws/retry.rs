@@ -13,7 +13,7 @@ use elava_schemas::ScanError;
 pub struct CallError {
     /// What to do about it.
     pub class: Class,
-    /// The cloud's code, or `timeout`, `dispatch`, `response` or `request` where it gave none.
+    /// The cloud's code, or `timeout`, `dispatch`, `http`, `response` or `request` where it gave none.
     pub code: String,
     /// The cloud's words.
     pub message: String,
@@ -81,10 +81,16 @@ where
     fn from(error: SdkError<E, HttpResponse>) -> Self {
         let (class, code) = match &error {
             SdkError::ServiceError(answer) => {
-                let code = answer.err().code().unwrap_or("unknown");
-                let class = class(code, answer.raw().status().as_u16());
-                let message = answer.err().message().unwrap_or_default().to_owned();
-                return Self { class, code: code.to_owned(), message };
+                let status = answer.raw().status();
+                match answer.err().code() {
+                    Some(code) => {
+                        let message = answer.err().message().unwrap_or_default().to_owned();
+                        return Self { class: class(code, status.as_u16()), code: code.to_owned(), message };
+                    }
+                    // the SDK's error for an answer it cannot read is of this sort too
+                    None if status.is_success() => (Class::Transient, "response"),
+                    None => (class("", status.as_u16()), "http"),
+                }
             }
             SdkError::TimeoutError(_) => (Class::Transient, "timeout"),
             SdkError::DispatchFailure(failure) if failure.is_timeout() => (Class::Transient, "timeout"),
@@ -113,10 +119,11 @@ mod tests {
         for (code, status, expected) in [
             ("RequestLimitExceeded", 503, Class::Throttled),
             ("Throttling", 400, Class::Throttled),
-            ("unknown", 429, Class::Throttled),
+            ("", 429, Class::Throttled),
             ("InternalError", 500, Class::Transient),
             ("ServiceUnavailable", 503, Class::Transient),
-            ("unknown", 502, Class::Transient),
+            ("", 502, Class::Transient),
+            ("", 403, Class::Permanent),
             ("UnauthorizedOperation", 403, Class::Permanent),
             ("AuthFailure", 401, Class::Permanent),
             ("InvalidNextToken", 400, Class::Permanent),

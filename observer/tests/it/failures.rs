@@ -64,13 +64,14 @@ async fn outcomes() {
                 (2, Some("two")) => Answer::Error(500, "InternalError"),
                 (3, Some("two")) => Answer::HangUp,
                 (4, Some("two")) => Answer::Ok("<html>a proxy's page".to_owned()),
-                (5, Some("two")) => vpcs(&["vpc-2"], None),
+                (5, Some("two")) => cut_off(vpcs(&["vpc-2"], None)),
+                (6, Some("two")) => vpcs(&["vpc-2"], None),
                 _ => Answer::Error(400, "WrongToken"),
             },
             outcome: Complete,
             ids: &["vpc-1", "vpc-2"],
-            api_calls: 6,
-            codes: &["RequestLimitExceeded", "InternalError", "dispatch", "response"],
+            api_calls: 7,
+            codes: &["RequestLimitExceeded", "InternalError", "dispatch", "response", "response"],
         },
         Row {
             name: "forbidden: fails at once",
@@ -114,6 +115,14 @@ async fn outcomes() {
         let ids: Vec<&str> = resources.iter().map(|resource| resource.key.id.as_str()).collect();
         let codes: Vec<&str> = report.errors.iter().map(|error| error.code.as_str()).collect();
         assert_eq!((report.outcome, &ids[..], report.api_calls, &codes[..]), (row.outcome, row.ids, row.api_calls, row.codes), "{}", row.name);
+    }
+}
+
+/// Without its last 40 bytes, which HTTP does not notice here.
+fn cut_off(answer: Answer) -> Answer {
+    match answer {
+        Answer::Ok(body) => Answer::Ok(body[..body.len() - 40].to_owned()),
+        other => other,
     }
 }
 
