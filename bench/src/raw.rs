@@ -59,3 +59,41 @@ async fn consume(consumer: async_nats::jetstream::consumer::Consumer<pull::Confi
     anyhow::ensure!(bytes == sent, "{bytes} bytes came back of {sent}");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use async_nats::jetstream::stream;
+    use futures::TryStreamExt;
+
+    use super::*;
+    use crate::estate::{Changed, Estate};
+    use crate::server::{Server, find};
+
+    #[tokio::test]
+    async fn pages_reach_every_partition_and_come_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let given = std::env::var_os("ELAVA_NATS_SERVER").map(std::path::PathBuf::from);
+        let binary = find(given.as_deref()).expect("a nats-server");
+        let server = Server::start(&binary, folder.path()).await.expect("starts");
+        let js = async_nats::jetstream::new(async_nats::connect(&server.url).await.expect("connects"));
+        let partitioned = stream::Config {
+            name: Stream::Observation.name().to_owned(),
+            subjects: vec!["elava.observation.*.*.*.*".to_owned()],
+            subject_transform: Some(stream::SubjectTransform {
+                source: "elava.observation.*.*.*.*".to_owned(),
+                destination: "{{partition(16,1,2,3,4)}}.{{wildcard(1)}}".to_owned(),
+            }),
+            ..stream::Config::default()
+        };
+        let observation = js.create_stream(partitioned).await.expect("a stream");
+
+        let pages = Estate::new(3200, elava_schemas::Timestamp::default()).scan(1, Changed { one_in: 0 });
+        publish(&js, &pages, "", "1").await.expect("published");
+        let subjects = observation.info_with_subjects(">").await.expect("subjects");
+        let subjects: Vec<_> = subjects.try_collect::<Vec<_>>().await.expect("subjects");
+        let pages_of_each = subjects.iter().map(|(_, pages)| *pages).collect::<Vec<_>>();
+        assert_eq!(pages_of_each, [pages.len() / 16; 16], "{subjects:?}");
+
+        round_trip(&js, &pages).await.expect("comes back");
+    }
+}
