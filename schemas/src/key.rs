@@ -83,8 +83,7 @@ pub enum KeyError {
     UnknownProvider(String),
 }
 
-const PLAIN: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
 
 const PARTS: [&str; 5] = ["provider", "account", "region", "type", "id"];
 

@@ -45,7 +45,8 @@ impl FromStr for Duration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a duration; write a whole number and one of ms, s, m, h, d, such as 15m");
+        let wrong =
+            || format!("`{text}` is not a duration; write a whole number and one of ms, s, m, h, d, such as 15m");
         let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
         let (number, unit) = text.split_at(digits);
         let number: u64 = number.parse().map_err(|_| wrong())?;

@@ -20,7 +20,7 @@ pub use actions::{
 };
 pub use duration::Duration;
 pub use load::{ConfigError, load, parse};
-pub use scanning::{Scanning, ScanTarget, Tier, TierPattern};
+pub use scanning::{ScanTarget, Scanning, Tier, TierPattern};
 
 use crate::{Action, Provider, Severity};
 
@@ -148,13 +148,8 @@ pub enum Track {
 
 impl Track {
     /// Every sort.
-    pub const ALL: [Self; 5] = [
-        Self::ResourceLifecycle,
-        Self::TagChanges,
-        Self::StatusChanges,
-        Self::CostChanges,
-        Self::ConfigurationDrift,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::ResourceLifecycle, Self::TagChanges, Self::StatusChanges, Self::CostChanges, Self::ConfigurationDrift];
 }
 
 /// How severe each event is.
