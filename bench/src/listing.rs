@@ -2,14 +2,14 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
 use crate::ec2::{Counts, Limits, Options, StandIn};
 use crate::measure;
-use crate::process::Process;
+use crate::process::{Process, command};
 use crate::report::Figure;
 use crate::session::Programs;
 
@@ -81,18 +81,16 @@ fn start(programs: &Programs, endpoint: &str, folder: &Path) -> anyhow::Result<V
     for (index, (name, arguments)) in stages.into_iter().enumerate() {
         let last = index + 1 == stages.len();
         let output = if last { File::create(folder.join(OUTPUT))?.into() } else { Stdio::piped() };
-        let mut command = Command::new(programs.binaries.join(format!("elava-{name}")));
+        let mut command = command(&programs.binaries.join(format!("elava-{name}")));
         command
             .args(arguments)
-            .current_dir(folder)
             .env("AWS_ACCESS_KEY_ID", "bench")
             .env("AWS_SECRET_ACCESS_KEY", "bench")
             .env("AWS_REGION", "us-east-1")
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .stdin(input)
-            .stdout(output)
-            .stderr(File::create(folder.join(format!("{name}.log")))?);
-        let mut process = Process::spawn(name, &mut command)?;
+            .stdout(output);
+        let mut process = Process::spawn(name, command, folder)?;
         input = process.child().stdout.take().map_or_else(Stdio::null, Stdio::from);
         pipe.push(process);
     }
@@ -119,8 +117,7 @@ async fn watch(pipe: &mut [Process]) -> anyhow::Result<Vec<Used>> {
         tokio::time::sleep(POLL).await;
     }
     for process in pipe {
-        let status = process.child().wait().with_context(|| format!("cannot wait for {}", process.name))?;
-        ensure!(status.success(), "{} ended with {status}", process.name);
+        process.expect_success()?;
     }
     Ok(used)
 }

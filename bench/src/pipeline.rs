@@ -32,11 +32,11 @@ pub async fn run(programs: &Programs, resources: usize) -> anyhow::Result<()> {
 
     let scope_reports = estate.scopes();
     let run = Run { resources, scope_reports, raw };
-    run.scan(&session, "first_scan", &pages, resources).await?;
+    run.scan(&mut session, "first_scan", &pages, resources).await?;
     drop(pages);
-    run.scan(&session, "unchanged_scan", &estate.scan(2, NOTHING), 0).await?;
+    run.scan(&mut session, "unchanged_scan", &estate.scan(2, NOTHING), 0).await?;
     let changed = ONE_PERCENT.among(resources);
-    run.scan(&session, "changed_scan", &estate.scan(3, ONE_PERCENT), changed).await?;
+    run.scan(&mut session, "changed_scan", &estate.scan(3, ONE_PERCENT), changed).await?;
 
     for stage in &session.stages {
         let peak = stage.usage()?.peak as f64 / 1e6;
@@ -75,7 +75,7 @@ struct Run {
 
 impl Run {
     /// One scan; `changes` is how many the detector must find.
-    async fn scan(&self, session: &Session, name: &str, pages: &[Page], changes: usize) -> anyhow::Result<()> {
+    async fn scan(&self, session: &mut Session, name: &str, pages: &[Page], changes: usize) -> anyhow::Result<()> {
         eprintln!("pipeline: {name}");
         let before = snapshot(session).await?;
         let begun = Instant::now();
@@ -85,7 +85,8 @@ impl Run {
 
         let end = seconds.iter().copied().fold(0.0, f64::max);
         self.rate(&format!("pipeline.{name}"), end).print()?;
-        for (((stage, seconds), before), after) in session.stages.iter().zip(seconds).zip(before.stages).zip(after.stages)
+        for (((stage, seconds), before), after) in
+            session.stages.iter().zip(seconds).zip(before.stages).zip(after.stages)
         {
             let counted = after.counters.since(before.counters);
             self.check(stage.name, name, counted, changes)?;
@@ -98,8 +99,7 @@ impl Run {
             Figure::new(format!("{prefix}.emitted"), counted.emitted, "rows").print()?;
             Figure::new(format!("{prefix}.cpu"), after.cpu - before.cpu, "s").print()?;
         }
-        Figure::new(format!("pipeline.{name}.nats.cpu"), after.server - before.server, "s").print()
-            .map_err(Into::into)
+        Figure::new(format!("pipeline.{name}.nats.cpu"), after.server - before.server, "s").print().map_err(Into::into)
     }
 
     fn rate(&self, bench: &str, seconds: f64) -> Figure {

@@ -24,6 +24,8 @@ pub(crate) async fn round_trip(js: &Context, pages: &[Page]) -> anyhow::Result<D
     config.name = NAME.to_owned();
     config.subjects = vec![format!("{PREFIX}>")];
     config.subject_transform = None;
+    // a limit would be reserved on top of the others
+    config.max_bytes = -1;
     let stream = js.create_stream(config).await?;
     let settings = pull::Config {
         durable_name: Some("raw".to_owned()),
@@ -40,7 +42,10 @@ pub(crate) async fn round_trip(js: &Context, pages: &[Page]) -> anyhow::Result<D
     Ok(taken)
 }
 
-async fn consume(consumer: async_nats::jetstream::consumer::Consumer<pull::Config>, pages: &[Page]) -> anyhow::Result<()> {
+async fn consume(
+    consumer: async_nats::jetstream::consumer::Consumer<pull::Config>,
+    pages: &[Page],
+) -> anyhow::Result<()> {
     let mut messages = consumer.stream().max_bytes_per_batch(4 * 1024 * 1024).messages().await?;
     let mut bytes = 0;
     for number in 1..=pages.len() {

@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde::Deserialize;
 
-use crate::process::Process;
+use crate::process::{Process, command};
 
 /// A running nats-server with JetStream in a folder of its own.
 #[derive(Debug)]
@@ -30,10 +30,9 @@ impl Server {
             "listen: \"127.0.0.1:-1\"\nports_file_dir: {folder:?}\njetstream {{ store_dir: {folder:?}, sync_interval: always }}\n"
         );
         fs::write(&config, text)?;
-        let log = fs::File::create(folder.join("nats.log"))?;
-        let mut command = Command::new(binary);
-        command.arg("--config").arg(&config).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let mut process = Process::spawn("nats-server", &mut command)?;
+        let mut command = command(binary);
+        command.arg("--config").arg(&config).stdin(Stdio::null()).stdout(Stdio::null());
+        let mut process = Process::spawn("nats-server", command, folder)?;
 
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
@@ -41,7 +40,7 @@ impl Server {
                 return Ok(Self { process, url });
             }
             process.expect_running()?;
-            anyhow::ensure!(Instant::now() < deadline, "nats-server did not start: see its log");
+            anyhow::ensure!(Instant::now() < deadline, "nats-server did not start\n{}", process.last_words());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

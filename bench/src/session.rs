@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
 use async_nats::jetstream::{self, Context};
 use elava_bus::Stream;
 use tempfile::TempDir;
 
 use crate::estate::Page;
-use crate::lag::caught_up;
+use crate::lag::unacknowledged;
 use crate::publish::publish;
 use crate::server::Server;
 use crate::stages::Stage;
@@ -26,6 +27,8 @@ pub struct Programs {
 
 /// How long anything may take before it counts as stuck.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// How often the server is asked how far the stages are.
+const POLL: Duration = Duration::from_millis(20);
 
 /// Fields end in the order they are written here: the stages, the server, the folder.
 #[derive(Debug)]
@@ -60,16 +63,31 @@ impl Session {
     }
 
     /// Publishes a scan; gives the seconds after which each stage had caught up, in their order.
-    pub(crate) async fn flow(&self, pages: &[Page], scan: &str) -> anyhow::Result<Vec<f64>> {
+    pub(crate) async fn flow(&mut self, pages: &[Page], scan: &str) -> anyhow::Result<Vec<f64>> {
         let begun = Instant::now();
         publish(&self.js, pages, "", scan).await?;
         let mut seconds = Vec::new();
-        for stage in &self.stages {
-            // what a stage has acknowledged, its outputs are stored: then the next one knows all its input
-            caught_up(&self.js, stage.name, inputs(stage.name), PATIENCE).await?;
+        // a stage acknowledges what its outputs are stored of: then the next one has all its input
+        for index in 0..self.stages.len() {
+            self.caught_up(index, begun + PATIENCE).await?;
             seconds.push(begun.elapsed().as_secs_f64());
         }
         Ok(seconds)
+    }
+
+    async fn caught_up(&mut self, index: usize, deadline: Instant) -> anyhow::Result<()> {
+        let name = self.stages[index].name;
+        loop {
+            let pages = unacknowledged(&self.js, name, inputs(name)).await?;
+            if pages == 0 {
+                return Ok(());
+            }
+            for stage in &mut self.stages {
+                stage.expect_running()?;
+            }
+            ensure!(Instant::now() < deadline, "{name} has {pages} pages still to read after {PATIENCE:?}");
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     /// Bytes of the history on disk.

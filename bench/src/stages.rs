@@ -1,9 +1,8 @@
 //! The stages as processes of their own, each with its health endpoint on a free port.
 
-use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -11,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::measure::{self, Usage};
-use crate::process::Process;
+use crate::process::{Process, command};
 
 /// A stage that reads from NATS.
 #[derive(Debug)]
@@ -32,15 +31,13 @@ impl Stage {
         arguments: &[&str],
     ) -> anyhow::Result<Self> {
         let health = free_address()?;
-        let mut command = Command::new(binaries.join(format!("elava-{name}")));
+        let mut command = command(&binaries.join(format!("elava-{name}")));
         command
             .args(["--nats", url, "--health-addr", &health.to_string()])
             .args(arguments)
-            .current_dir(folder)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(folder.join(format!("{name}.log")))?);
-        Ok(Self { name, process: Process::spawn(name, &mut command)?, health })
+            .stdout(Stdio::null());
+        Ok(Self { name, process: Process::spawn(name, command, folder)?, health })
     }
 
     /// Waits until it says that it is ready.
@@ -48,7 +45,12 @@ impl Stage {
         let deadline = Instant::now() + Duration::from_secs(60);
         while self.get("/readyz").await.is_err() {
             self.process.expect_running()?;
-            anyhow::ensure!(Instant::now() < deadline, "{} did not become ready", self.name);
+            anyhow::ensure!(
+                Instant::now() < deadline,
+                "{} did not become ready\n{}",
+                self.name,
+                self.process.last_words()
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(())
@@ -65,11 +67,14 @@ impl Stage {
         Ok(Counters::parse(&text))
     }
 
+    /// Fails if it has ended.
+    pub(crate) fn expect_running(&mut self) -> anyhow::Result<()> {
+        self.process.expect_running()
+    }
+
     /// Lets it end properly.
     pub(crate) async fn stop(&mut self) -> anyhow::Result<()> {
-        let status = self.process.terminate(Duration::from_secs(60)).await?;
-        anyhow::ensure!(status.success(), "{} ended with {status}", self.name);
-        Ok(())
+        self.process.terminate(Duration::from_secs(60)).await
     }
 
     async fn get(&self, path: &str) -> anyhow::Result<String> {

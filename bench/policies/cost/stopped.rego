@@ -1,10 +1,11 @@
 # METADATA
 # title: Stopped instance
-package day2.cost
+# custom:
+#   types: [ec2:instance]
+package day2.cost.stopped
 
 import rego.v1
 
 info contains {"msg": "instance is stopped", "rule": "stopped_instance"} if {
-	input.type == "ec2:instance"
 	input.resource.status == "stopped"
 }

@@ -1,10 +1,11 @@
 # METADATA
 # title: Volume not encrypted
-package day2.security
+# custom:
+#   types: [ec2:volume]
+package day2.security.encryption
 
 import rego.v1
 
 deny contains {"msg": "volume is not encrypted", "rule": "volume_encryption"} if {
-	input.type == "ec2:volume"
 	input.resource.attributes.Encrypted == false
 }

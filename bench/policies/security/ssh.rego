@@ -1,11 +1,12 @@
 # METADATA
 # title: SSH open to the world
-package day2.security
+# custom:
+#   types: [ec2:security-group]
+package day2.security.ssh
 
 import rego.v1
 
 deny contains {"msg": "port 22 is open to the world", "rule": "ssh_open"} if {
-	input.type == "ec2:security-group"
 	some permission in input.resource.attributes.IpPermissions
 	permission.FromPort <= 22
 	permission.ToPort >= 22

@@ -1,10 +1,11 @@
 # METADATA
 # title: Instance without an owner
-package day2.tags
+# custom:
+#   types: [ec2:instance]
+package day2.tags.owner
 
 import rego.v1
 
 warn contains {"msg": "instance has no Owner tag", "rule": "instance_owner"} if {
-	input.type == "ec2:instance"
 	not input.tags.Owner
 }

@@ -9,8 +9,11 @@ use elava_bench::{Programs, find_nats_server, idle, listing, pipeline};
 
 /// Measures the stages beside raw JetStream and Cloud Custodian
 #[derive(Parser)]
-#[command(version, after_help = "Figures go to standard output, one JSON object a line; progress to standard error.\n\
-    Example: bench pipeline listing --resources 20000")]
+#[command(
+    version,
+    after_help = "Figures go to standard output, one JSON object a line; progress to standard error.\n\
+    Example: bench pipeline listing --resources 20000"
+)]
 struct Args {
     /// Which ones [default: all]
     which: Vec<Bench>,

@@ -109,7 +109,12 @@ impl Estate {
         let mut changed = 0;
         for table in &mut self.tables {
             let count = table.items.len();
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a share of a count")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                clippy::cast_precision_loss,
+                reason = "a share of a count"
+            )]
             let share = ((count as f64 * percent / 100.0).ceil() as usize).min(count);
             for _ in 0..share {
                 let number = table.cursor % count;

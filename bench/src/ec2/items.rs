@@ -86,11 +86,9 @@ pub(super) fn render(sort: Sort, number: usize, revision: u32, counts: &Counts) 
             ("http_tokens", pick(["optional", "required"], every(2))),
             ("tags", tags(!every(10))),
         ],
-        Sort::Volume => vec![
-            ("size", (8 + number % 100).to_string()),
-            ("encrypted", (!every(4)).to_string()),
-            ("tags", tags(true)),
-        ],
+        Sort::Volume => {
+            vec![("size", (8 + number % 100).to_string()), ("encrypted", (!every(4)).to_string()), ("tags", tags(true))]
+        }
         Sort::SecurityGroup => vec![
             ("port", pick(["22", "443"], open)),
             ("cidr", pick(["0.0.0.0/0", "10.0.0.0/8"], open)),
@@ -166,9 +164,8 @@ mod tests {
     #[test]
     fn a_revision_changes_the_team_only() {
         let counts = Counts::around(5);
-        let [before, after] = [0, 1].map(|revision| {
-            String::from_utf8(render(Sort::Volume, 3, revision, &counts).to_vec()).expect("UTF-8")
-        });
+        let [before, after] = [0, 1]
+            .map(|revision| String::from_utf8(render(Sort::Volume, 3, revision, &counts).to_vec()).expect("UTF-8"));
         assert_eq!(before.replace("team-3", "team-20"), after);
         assert_ne!(before, after);
     }

@@ -93,7 +93,11 @@ async fn call(State(shared): State<Arc<Shared>>, form: String) -> Response {
     drop(stats);
     let Answer { status, body } = answer;
     let status = StatusCode::from_u16(status).expect("the answers' statuses are valid");
-    (status, [(header::CONTENT_TYPE, "text/xml;charset=UTF-8"), (header::HeaderName::from_static("x-amzn-requestid"), "1")], body)
+    (
+        status,
+        [(header::CONTENT_TYPE, "text/xml;charset=UTF-8"), (header::HeaderName::from_static("x-amzn-requestid"), "1")],
+        body,
+    )
         .into_response()
 }
 
