@@ -1,11 +1,14 @@
 //! Runs the benchmarks.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use elava_bench::{Programs, find_nats_server, idle, listing, pipeline};
+use elava_bus::cli::{Finished, exit};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Measures the stages beside raw JetStream and Cloud Custodian
 #[derive(Parser)]
@@ -48,13 +51,17 @@ enum Bench {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
-    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    // dropping a run ends its processes and removes its folders
+async fn main() -> ExitCode {
+    exit("bench", run_until_told(Args::parse()).await)
+}
+
+/// Dropping a run ends its processes and removes its folders.
+async fn run_until_told(args: Args) -> anyhow::Result<Finished> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
     tokio::select! {
-        result = run(args) => result,
-        _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
+        result = run(args) => result.map(|()| Finished::Clean),
+        _ = interrupted.recv() => anyhow::bail!("interrupted"),
         _ = terminated.recv() => anyhow::bail!("told to stop"),
     }
 }

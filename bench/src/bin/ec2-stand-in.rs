@@ -1,10 +1,12 @@
 //! Serves the stand-in for the EC2, RDS and STS APIs.
 
 use std::io::Write as _;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use elava_bench::ec2::{Bucket, Counts, Limits, Options, StandIn};
+use elava_bus::cli::{Finished, exit};
 
 /// A fast stand-in for the EC2, RDS and STS APIs, for load
 #[derive(Parser)]
@@ -47,8 +49,11 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+async fn main() -> ExitCode {
+    exit("ec2-stand-in", serve(Args::parse()).await.map(|()| Finished::Clean))
+}
+
+async fn serve(args: Args) -> anyhow::Result<()> {
     let usual = Counts::around(args.instances);
     let counts = Counts {
         instances: args.instances,
