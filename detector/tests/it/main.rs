@@ -1,1 +1,7 @@
-//! x
+//! The detector over real DuckDB files: batches in, changes and history out.
+
+mod detect;
+mod harness;
+mod recorder;
+mod restart;
+mod sql;
