@@ -10,6 +10,8 @@ use clap::{Args, ValueEnum};
 use elava_schemas::config::Config;
 use tracing_subscriber::EnvFilter;
 
+use crate::NatsOptions;
+
 /// Exit codes, for `--help`.
 pub const EXIT_CODES: &str = "\
 Standard output is data (NDJSON), standard error is logs.
@@ -45,6 +47,10 @@ pub struct StageArgs {
     /// In a pipe: file to which what cannot be handled is appended [default: only logged]
     #[arg(long, env = "ELAVA_DEAD_LETTERS", value_name = "FILE")]
     pub dead_letters: Option<PathBuf>,
+
+    /// In a pipe: file in which the stage keeps what it must remember between runs, such as open findings
+    #[arg(long, env = "ELAVA_STATE", value_name = "FILE")]
+    pub state: Option<PathBuf>,
 }
 
 /// How logs are written.
@@ -57,6 +63,12 @@ pub enum LogFormat {
 }
 
 impl StageArgs {
+    /// How to reach NATS; `None` in a pipe.
+    #[must_use]
+    pub fn nats_options(&self) -> Option<NatsOptions> {
+        self.nats.clone().map(|url| NatsOptions { url, creds: self.nats_creds.clone() })
+    }
+
     /// Starts logging and reads the configuration. Ends the process with exit code 2 when that is wrong.
     #[must_use]
     pub fn start(&self, binary: &str) -> Config {

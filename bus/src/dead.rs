@@ -1,1 +1,54 @@
-//! dead
+//! Makes dead letters of rejected rows.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use elava_schemas::DeadLetter;
+
+use crate::{Batch, Page, Rejection};
+
+/// How much of a row a dead letter carries.
+const MAX_BODY: usize = 64 * 1024;
+
+/// The dead letters of what `stage` rejected of `batch`.
+pub(crate) fn dead_letters<'a>(
+    stage: &'a str,
+    batch: &'a Batch,
+    rejected: &'a [Rejection],
+) -> impl Iterator<Item = DeadLetter> + 'a {
+    let pages: HashMap<u64, &Page> = if rejected.is_empty() {
+        HashMap::new()
+    } else {
+        batch.pages.iter().map(|page| (page.sequence, page)).collect()
+    };
+    rejected.iter().filter_map(move |rejection| {
+        let page = pages.get(&rejection.sequence)?;
+        let (_, line) = page.lines().find(|(number, _)| *number == rejection.line)?;
+        Some(dead_letter(stage, page, line, rejection))
+    })
+}
+
+fn dead_letter(stage: &str, page: &Page, line: &[u8], rejection: &Rejection) -> DeadLetter {
+    let shown = &line[..line.len().min(MAX_BODY)];
+    DeadLetter {
+        stage: stage.to_owned(),
+        reason: rejection.reason.clone(),
+        subject: page.subject.clone(),
+        sequence: (page.subject != PIPE_SUBJECT).then_some(page.sequence),
+        line: rejection.line,
+        body: String::from_utf8_lossy(shown).into_owned(),
+        body_hex: std::str::from_utf8(line).is_err().then(|| hex(shown)),
+        bytes: line.len() as u64,
+        at: page.received_at,
+    }
+}
+
+/// What stands for the subject of rows from standard input.
+pub(crate) const PIPE_SUBJECT: &str = "-";
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a String does not fail");
+        text
+    })
+}

@@ -17,10 +17,10 @@ mod stage;
 mod subject;
 mod topology;
 
-pub use nats::NatsOptions;
+pub use nats::{NatsError, NatsOptions};
 pub use page::{MAX_LINE_BYTES, MAX_PAGE_BYTES, MAX_PAGE_ROWS, Page, Pager};
-pub use request::{Client, Reply, RequestError};
-pub use run::{BusError, Runtime, run};
+pub use request::{Client, Lines, Progress, RequestError};
+pub use run::{BusError, run, stop_on_signals};
 pub use sink::{Asked, Sink, SinkError};
 pub use stage::{
     Batch, Consumes, Emit, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, StateChange,

@@ -1,1 +1,142 @@
-//! metrics
+//! What a stage tells of itself: counters for Prometheus, and whether it is ready.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+
+use crate::{Batch, Failure, Output};
+
+/// The counters of one stage. Cheap to update from every partition.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    stage: &'static str,
+    sources: u64,
+    ready: AtomicU64,
+    unavailable: AtomicU64,
+    received: AtomicU64,
+    emitted: AtomicU64,
+    rejected: AtomicU64,
+    retried: AtomicU64,
+    blocked: AtomicU64,
+    busy_micros: AtomicU64,
+    batches: AtomicU64,
+    last_millis: AtomicI64,
+    /// Messages still to come, and the age of the newest handled while there are any, by source.
+    lag: Mutex<BTreeMap<String, (u64, f64)>>,
+}
+
+impl Metrics {
+    pub(crate) fn new(stage: &'static str, sources: u64) -> Self {
+        Self {
+            stage,
+            sources,
+            ready: AtomicU64::new(0),
+            unavailable: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            emitted: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
+            retried: AtomicU64::new(0),
+            blocked: AtomicU64::new(0),
+            busy_micros: AtomicU64::new(0),
+            batches: AtomicU64::new(0),
+            last_millis: AtomicI64::new(0),
+            lag: Mutex::default(),
+        }
+    }
+
+    /// One more source is being read.
+    pub(crate) fn ready(&self) {
+        self.ready.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether every source is being read and nothing outside is missing.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed) >= self.sources && self.unavailable.load(Ordering::Relaxed) == 0
+    }
+
+    /// A batch was handled.
+    pub(crate) fn handled(&self, batch: &Batch, output: &Output, pending: u64) {
+        self.unavailable.store(0, Ordering::Relaxed);
+        self.received.fetch_add(batch.lines().count() as u64, Ordering::Relaxed);
+        self.emitted.fetch_add(output.messages.len() as u64, Ordering::Relaxed);
+        self.rejected.fetch_add(output.rejected.len() as u64, Ordering::Relaxed);
+        self.batches.fetch_add(1, Ordering::Relaxed);
+        let now = Utc::now();
+        self.last_millis.store(now.timestamp_millis(), Ordering::Relaxed);
+        let newest = batch.pages.last().map_or(now, |page| page.received_at);
+        let age = if pending == 0 { 0.0 } else { (now - newest).as_seconds_f64().max(0.0) };
+        let mut lag = self.lag.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        lag.insert(batch.source.to_string(), (pending, age));
+    }
+
+    /// A batch failed and is tried again.
+    pub(crate) fn retried(&self, failure: &Failure) {
+        self.retried.fetch_add(1, Ordering::Relaxed);
+        if matches!(failure, Failure::Unavailable(_)) {
+            self.unavailable.store(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Outputs could not be stored at once.
+    pub(crate) fn blocked(&self) {
+        self.blocked.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts time as busy until dropped.
+    pub(crate) fn busy(&self) -> impl Drop + '_ {
+        Busy { metrics: self, begun: Instant::now() }
+    }
+
+    /// In the Prometheus text format, version 0.0.4.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        let busy = Duration::from_micros(self.busy_micros.load(Ordering::Relaxed)).as_secs_f64();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed) as f64;
+        let last = self.last_millis.load(Ordering::Relaxed) as f64 / 1000.0;
+        let rows = [
+            ("elava_rows_received_total", "counter", "Rows read.", count(&self.received)),
+            ("elava_rows_emitted_total", "counter", "Rows written downstream.", count(&self.emitted)),
+            ("elava_rows_rejected_total", "counter", "Rows sent to the dead letters.", count(&self.rejected)),
+            ("elava_batches_total", "counter", "Batches handled.", count(&self.batches)),
+            ("elava_batches_retried_total", "counter", "Attempts at a batch that failed.", count(&self.retried)),
+            ("elava_publish_blocked_total", "counter", "Attempts to store outputs that failed.", count(&self.blocked)),
+            ("elava_busy_seconds_total", "counter", "Time spent handling batches.", busy),
+            ("elava_last_batch_timestamp_seconds", "gauge", "When the last batch was handled.", last),
+            ("elava_ready", "gauge", "Whether every source is being read.", f64::from(u8::from(self.is_ready()))),
+        ];
+        for (name, kind, help, value) in rows {
+            let stage = self.stage;
+            writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{{stage=\"{stage}\"}} {value}")
+                .expect("writing to a String does not fail");
+        }
+        let lag = self.lag.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        for (name, help, pick) in [
+            ("elava_pending_messages", "Messages still to be read.", 0),
+            ("elava_oldest_pending_seconds", "Age of the message last handled while others wait.", 1),
+        ] {
+            writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge").expect("writing to a String does not fail");
+            for (source, (pending, age)) in &lag {
+                let value = if pick == 0 { *pending as f64 } else { *age };
+                writeln!(text, "{name}{{stage=\"{}\",source=\"{source}\"}} {value}", self.stage)
+                    .expect("writing to a String does not fail");
+            }
+        }
+        text
+    }
+}
+
+struct Busy<'a> {
+    metrics: &'a Metrics,
+    begun: Instant,
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        let micros = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.metrics.busy_micros.fetch_add(micros, Ordering::Relaxed);
+    }
+}

@@ -1,11 +1,207 @@
-//! request
-/// x
+//! Requests and answers over core NATS: NDJSON pages to the asker's inbox, the last one marked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::{HeaderMap, StatusCode, Subject};
+use bytes::{Bytes, BytesMut};
+use futures::{StreamExt, TryStreamExt};
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::nats::publish::Outgoing;
+use crate::nats::{Nats, NatsError, NatsOptions};
+use crate::{MAX_PAGE_BYTES, Stage, Stream, message_subject};
+
+/// The header of every page of an answer: `more`, `ok` (the last one) or `error` (the body says why).
+const STATUS: &str = "Elava-Status";
+/// How long to wait for the next page of an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// An answer: NDJSON lines, or an error for the asker.
+pub type Lines = Result<Vec<Bytes>, String>;
+
+/// Why a request was not answered.
 #[derive(Debug, thiserror::Error)]
-pub enum RequestError { /// x
- #[error("x")] X }
-/// x
-#[derive(Debug)]
-pub struct Client;
-/// x
-#[derive(Debug)]
-pub struct Reply;
+pub enum RequestError {
+    /// NATS cannot be used.
+    #[error(transparent)]
+    Nats(#[from] NatsError),
+    /// No stage listens.
+    #[error("nobody answers {0}; is the stage running?")]
+    Nobody(String),
+    /// No answer in time.
+    #[error("no answer to {subject} within {} s", PATIENCE.as_secs())]
+    TimedOut {
+        /// The request's subject.
+        subject: String,
+    },
+    /// The stage refused.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// A person's side of the bus.
+#[derive(Clone, Debug)]
+pub struct Client {
+    nats: Nats,
+}
+
+/// How far one stage is with one partition of one stream.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+pub struct Progress {
+    /// The stage.
+    pub stage: String,
+    /// The stream it reads.
+    pub stream: String,
+    /// The partition.
+    pub partition: u16,
+    /// Messages still to be read.
+    pub pending: u64,
+    /// Messages read, and not yet handled.
+    pub in_progress: u64,
+    /// Whether somebody is reading.
+    pub reading: bool,
+}
+
+impl Client {
+    /// Connects, or fails within a few seconds.
+    ///
+    /// # Errors
+    /// When NATS cannot be reached.
+    pub async fn connect(options: &NatsOptions) -> Result<Self, RequestError> {
+        Ok(Self { nats: Nats::connect("elava", options, Duration::from_secs(2)).await? })
+    }
+
+    /// Asks, and gathers the whole answer.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub async fn request(&self, subject: &str, body: Bytes) -> Result<Vec<Bytes>, RequestError> {
+        let failed =
+            |error: Box<dyn std::error::Error + Send + Sync>| NatsError::request(format!("asking {subject}"), error);
+        let inbox = self.nats.client.new_inbox();
+        let mut answers = self.nats.client.subscribe(inbox.clone()).await.map_err(|error| failed(error.into()))?;
+        self.nats
+            .client
+            .publish_with_reply(subject.to_owned(), inbox, body)
+            .await
+            .map_err(|error| failed(error.into()))?;
+        let mut lines = Vec::new();
+        loop {
+            let page = tokio::time::timeout(PATIENCE, answers.next())
+                .await
+                .map_err(|_| RequestError::TimedOut { subject: subject.to_owned() })?
+                .ok_or_else(|| RequestError::Nobody(subject.to_owned()))?;
+            if page.status == Some(StatusCode::NO_RESPONDERS) {
+                return Err(RequestError::Nobody(subject.to_owned()));
+            }
+            let status =
+                page.headers.as_ref().and_then(|headers| headers.get(STATUS)).map_or("ok", |status| status.as_str());
+            if status == "error" {
+                return Err(RequestError::Refused(String::from_utf8_lossy(&page.payload).into_owned()));
+            }
+            let rows = page.payload.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+            lines.extend(rows.map(|line| page.payload.slice_ref(line)));
+            if status == "ok" {
+                return Ok(lines);
+            }
+        }
+    }
+
+    /// Stores one message on its subject.
+    ///
+    /// # Errors
+    /// When it was not stored.
+    pub async fn publish(&self, message: &elava_schemas::Message) -> Result<(), RequestError> {
+        let subject = message_subject(message);
+        let outgoing = Outgoing::new(subject.clone(), message.to_line().into()).with_id();
+        let stored = self.nats.publish(outgoing).await;
+        stored
+            .map(drop)
+            .map_err(|error| NatsError::request(format!("publishing on {subject}"), error.into_error()).into())
+    }
+
+    /// How far every stage is, from the consumers of every stream.
+    ///
+    /// # Errors
+    /// When JetStream does not answer.
+    pub async fn progress(&self) -> Result<Vec<Progress>, RequestError> {
+        let mut progress = Vec::new();
+        for stream in Stream::ALL {
+            let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+                NatsError::request(format!("asking about stream {}", stream.name()), error)
+            };
+            let Ok(handle) = self.nats.js.get_stream(stream.name()).await else { continue };
+            let mut consumers = handle.consumers();
+            while let Some(info) = consumers.try_next().await.map_err(|error| failed(error.into()))? {
+                let Some((stage, partition)) = info.name.rsplit_once('-') else { continue };
+                let Ok(partition) = partition.parse() else { continue };
+                progress.push(Progress {
+                    stage: stage.to_owned(),
+                    stream: stream.name().to_owned(),
+                    partition,
+                    pending: info.num_pending,
+                    in_progress: info.num_ack_pending as u64,
+                    reading: info.num_waiting > 0,
+                });
+            }
+        }
+        Ok(progress)
+    }
+}
+
+/// Answers the requests that a stage takes, until `cancel`.
+pub(crate) async fn answer_for<S: Stage>(
+    nats: &Nats,
+    stage: Arc<S>,
+    cancel: CancellationToken,
+) -> Result<(), NatsError> {
+    for subject in stage.subjects() {
+        let asked = nats.client.queue_subscribe(*subject, S::SPEC.name.to_owned()).await;
+        let mut asked = asked.map_err(|error| NatsError::request(format!("subscribing to {subject}"), error))?;
+        let (client, stage, cancel) = (nats.client.clone(), Arc::clone(&stage), cancel.clone());
+        tokio::spawn(async move {
+            loop {
+                let message = tokio::select! {
+                    () = cancel.cancelled() => return,
+                    message = asked.next() => message,
+                };
+                let Some(message) = message else { return };
+                let lines = stage.answer(&message.subject, message.payload).await;
+                if let Some(inbox) = message.reply {
+                    reply(&client, inbox, lines).await;
+                }
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Sends an answer in pages.
+pub(crate) async fn reply(client: &async_nats::Client, inbox: Subject, lines: Lines) {
+    let send = |status: &'static str, body: Bytes| {
+        let mut headers = HeaderMap::new();
+        headers.insert(STATUS, status);
+        let (client, inbox) = (client.clone(), inbox.clone());
+        async move {
+            if let Err(error) = client.publish_with_headers(inbox, headers, body).await {
+                warn!(error = %error, "cannot answer");
+            }
+        }
+    };
+    let lines = match lines {
+        Ok(lines) => lines,
+        Err(error) => return send("error", Bytes::from(error)).await,
+    };
+    let mut page = BytesMut::new();
+    for line in lines {
+        if !page.is_empty() && page.len() + line.len() >= MAX_PAGE_BYTES {
+            send("more", page.split().freeze()).await;
+        }
+        page.extend_from_slice(&line);
+        page.extend_from_slice(b"\n");
+    }
+    send("ok", page.freeze()).await;
+}

@@ -1,14 +1,176 @@
 //! Runs a stage over the transport that its flags choose.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
 use crate::cli::{Finished, StageArgs};
-use crate::Stage;
+use crate::metrics::Metrics;
+use crate::nats::source::SourceRunner;
+use crate::nats::{Nats, NatsError, NatsOptions};
+use crate::{Failure, Source, Stage, health, pipe, request};
+
+/// How long a stage may take to finish what it has begun when told to stop.
+const DRAIN: Duration = Duration::from_secs(25);
+/// How long a stage waits for a server that is not there yet.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Why a stage stopped.
 #[derive(Debug, thiserror::Error)]
-pub enum BusError { /// x
- #[error("x")] X }
+pub enum BusError {
+    /// NATS.
+    #[error(transparent)]
+    Nats(#[from] NatsError),
+    /// The stage itself.
+    #[error(transparent)]
+    Stage(Failure),
+    /// Standard input.
+    #[error("cannot read standard input")]
+    Input(#[source] std::io::Error),
+    /// Standard output; a closed pipe is not an error.
+    #[error("cannot write standard output")]
+    Output(#[source] std::io::Error),
+    /// A file that the pipe keeps.
+    #[error("cannot use {file}")]
+    File {
+        /// Which file.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The health endpoint.
+    #[error("cannot serve health on {address}")]
+    Health {
+        /// Where.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Stopping took too long.
+    #[error("not everything begun was finished within {} s of being told to stop", DRAIN.as_secs())]
+    Drain,
+    /// A task of ours panicked.
+    #[error("a task panicked")]
+    Panicked(#[source] tokio::task::JoinError),
+}
 
-/// Runs a stage until its input ends (pipe) or the process is told to stop (NATS).
-pub async fn run<S: Stage>(_args: &StageArgs, _stage: S) -> Result<Finished, BusError> { Err(BusError::X) }
-/// x
-#[derive(Debug)]
-pub struct Runtime;
+/// Runs a stage until its input ends (pipe), or until the process is told to stop (NATS).
+///
+/// # Errors
+/// [`BusError`] when it cannot go on. What is only unavailable for a while is waited for.
+pub async fn run<S: Stage>(args: &StageArgs, stage: S) -> Result<Finished, BusError> {
+    let cancel = CancellationToken::new();
+    stop_on_signals(cancel.clone());
+    let Some(options) = args.nats_options() else {
+        let metrics = Arc::new(Metrics::new(S::SPEC.name, 1));
+        serve_health(args, None, &metrics, &cancel).await?;
+        return pipe::run(args, stage, metrics, cancel).await;
+    };
+    run_nats(args, &options, stage, cancel).await
+}
+
+async fn run_nats<S: Stage>(
+    args: &StageArgs,
+    options: &NatsOptions,
+    stage: S,
+    cancel: CancellationToken,
+) -> Result<Finished, BusError> {
+    let spec = S::SPEC;
+    let sources = spec.inputs.iter().flat_map(|stream| (0..stream.partitions()).map(|partition| (*stream, partition)));
+    let sources: Vec<_> = sources.collect();
+    let metrics = Arc::new(Metrics::new(spec.name, sources.len() as u64));
+    serve_health(args, Some(spec.health_port), &metrics, &cancel).await?;
+
+    let name = format!("elava-{}", spec.name);
+    let nats = tokio::select! {
+        () = cancel.cancelled() => return Ok(Finished::Clean),
+        nats = Nats::connect(&name, options, PATIENCE) => nats?,
+    };
+    nats.ensure_streams().await?;
+    let stage = Arc::new(stage);
+    request::answer_for(&nats, Arc::clone(&stage), cancel.clone()).await?;
+
+    let mut tasks = JoinSet::new();
+    for (stream, partition) in sources {
+        let runner = SourceRunner {
+            stage: Arc::clone(&stage),
+            nats: nats.clone(),
+            source: Source::Partition { stream, partition },
+            metrics: Arc::clone(&metrics),
+            cancel: cancel.clone(),
+        };
+        tasks.spawn(runner.run(stream, partition));
+    }
+    info!(stage = spec.name, sources = tasks.len(), "stage is running");
+    let result = join(tasks, &cancel).await;
+    if let Err(error) = nats.client.flush().await {
+        warn!(error = %error, "last acknowledgements may not have been sent");
+    }
+    result.map(|()| Finished::Clean)
+}
+
+/// Waits for all tasks; the first failure stops the others. Bounded once told to stop.
+async fn join(mut tasks: JoinSet<Result<(), BusError>>, cancel: &CancellationToken) -> Result<(), BusError> {
+    let mut result = Ok(());
+    let deadline = async {
+        cancel.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::pin!(deadline);
+    loop {
+        let ended = tokio::select! {
+            () = &mut deadline => return result.and(Err(BusError::Drain)),
+            ended = tasks.join_next() => ended,
+        };
+        let outcome = match ended {
+            None => return result,
+            Some(Ok(outcome)) => outcome,
+            Some(Err(panic)) => Err(BusError::Panicked(panic)),
+        };
+        if let Err(error) = outcome
+            && result.is_ok()
+        {
+            cancel.cancel();
+            result = Err(error);
+        }
+    }
+}
+
+async fn serve_health(
+    args: &StageArgs,
+    port: Option<u16>,
+    metrics: &Arc<Metrics>,
+    cancel: &CancellationToken,
+) -> Result<(), BusError> {
+    let address = match (&args.health_addr, port) {
+        (Some(address), _) if address == "off" => return Ok(()),
+        (Some(address), _) => address.clone(),
+        (None, Some(port)) => format!("127.0.0.1:{port}"),
+        (None, None) => return Ok(()),
+    };
+    health::serve(&address, Arc::clone(metrics), cancel.clone()).await
+}
+
+/// SIGTERM and SIGINT: stop taking new work, finish what was begun.
+pub fn stop_on_signals(cancel: CancellationToken) {
+    tokio::spawn(async move {
+        let terminate = async {
+            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+                Ok(mut signal) => drop(signal.recv().await),
+                Err(error) => {
+                    warn!(error = %error, "cannot listen for SIGTERM");
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        tokio::select! {
+            () = terminate => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        info!("told to stop");
+        cancel.cancel();
+    });
+}

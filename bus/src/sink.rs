@@ -1,26 +1,188 @@
-//! Where a source of messages writes them: standard output or JetStream.
+//! Where a source of messages, the observer, writes them: standard output or JetStream.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
 use elava_schemas::Message;
+use futures::StreamExt;
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tracing::debug;
+
 use crate::cli::StageArgs;
+use crate::nats::publish::Outgoing;
+use crate::nats::{Nats, NatsError};
+use crate::request::{Lines, reply};
+use crate::{Pager, message_subject};
+
+/// Pages in flight over all handles: bounds memory when the server is slow or a stream is full.
+const IN_FLIGHT: usize = 64;
+/// How long to wait for a server that is not there yet.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 /// Why a message could not be stored.
 #[derive(Debug, thiserror::Error)]
-pub enum SinkError { /// x
- #[error("x")] X }
-/// Where a source of messages (the observer) writes them. Cheap to clone; all clones share one connection.
-#[derive(Clone, Debug)]
-pub struct Sink;
-impl Sink {
-    /// Opens standard output, or JetStream when `--nats` is given (streams are created if missing).
-    pub async fn open(_name: &'static str, _args: &StageArgs) -> Result<Self, SinkError> { Err(SinkError::X) }
-    /// Adds messages of one scope, in order. Waits while too much is unacknowledged (back-pressure,
-    /// a full stream): memory stays bounded. Nothing counts as stored before `flush`.
-    pub async fn send(&self, _messages: Vec<Message>) -> Result<(), SinkError> { Err(SinkError::X) }
-    /// Waits until everything sent through this sink handle for `subject scope` is stored durably.
-    pub async fn flush(&self) -> Result<(), SinkError> { Err(SinkError::X) }
-    /// Core NATS requests on `subject` (queue group = name); `None` at once in a pipe.
-    pub async fn requests(&self, _subject: &str) -> Option<tokio::sync::mpsc::Receiver<Asked>> { None }
+pub enum SinkError {
+    /// NATS cannot be used.
+    #[error(transparent)]
+    Nats(#[from] NatsError),
+    /// Nobody reads our standard output any more.
+    #[error("standard output was closed")]
+    Closed,
+    /// Standard output cannot be written.
+    #[error("cannot write standard output")]
+    Output(#[source] std::io::Error),
+    /// A publishing task panicked.
+    #[error("a publishing task panicked")]
+    Panicked(#[source] tokio::task::JoinError),
 }
+
+/// Where a source of messages writes them. A clone shares the connection and the bound on memory,
+/// and has its own account of what is still to be acknowledged: one clone a scan.
+#[derive(Debug)]
+pub struct Sink {
+    target: Target,
+    pending: Mutex<JoinSet<()>>,
+}
+
+#[derive(Clone, Debug)]
+enum Target {
+    Stdout,
+    Stream { nats: Nats, name: &'static str, room: Arc<Semaphore> },
+}
+
+impl Clone for Sink {
+    fn clone(&self) -> Self {
+        Self { target: self.target.clone(), pending: Mutex::default() }
+    }
+}
+
+impl Sink {
+    /// Opens standard output, or JetStream when `--nats` is given; missing streams are made.
+    ///
+    /// # Errors
+    /// When NATS cannot be reached within ten minutes.
+    pub async fn open(name: &'static str, args: &StageArgs) -> Result<Self, SinkError> {
+        let target = match args.nats_options() {
+            None => Target::Stdout,
+            Some(options) => {
+                let nats = Nats::connect(&format!("elava-{name}"), &options, PATIENCE).await?;
+                nats.ensure_streams().await?;
+                Target::Stream { nats, name, room: Arc::new(Semaphore::new(IN_FLIGHT)) }
+            }
+        };
+        Ok(Self { target, pending: Mutex::default() })
+    }
+
+    /// Adds messages, in order within a page. Waits while too much is not stored yet (a slow server,
+    /// a full stream), so memory stays bounded. Nothing counts as stored before [`Sink::flush`].
+    ///
+    /// # Errors
+    /// When standard output is closed or cannot be written.
+    pub async fn send(&self, messages: Vec<Message>) -> Result<(), SinkError> {
+        match &self.target {
+            Target::Stdout => write_lines(&messages),
+            Target::Stream { nats, room, .. } => {
+                let mut pager = Pager::default();
+                for message in &messages {
+                    if let Some(page) = pager.push(&message_subject(message), &message.to_line()) {
+                        self.publish(nats, room, page).await;
+                    }
+                }
+                if let Some(page) = pager.close() {
+                    self.publish(nats, room, page).await;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn publish(&self, nats: &Nats, room: &Arc<Semaphore>, (subject, body): (String, Bytes)) {
+        let permit = Arc::clone(room).acquire_owned().await.expect("the semaphore is never closed");
+        let outgoing = Outgoing::new(subject, body).with_id();
+        // Sent here, so that pages are stored in order; acknowledged in a task of its own, because
+        // the time-out of an acknowledgement only runs while it is polled.
+        let sent = nats.send(outgoing.clone()).await;
+        let nats = nats.clone();
+        self.pending.lock().await.spawn(async move {
+            let stored = match sent {
+                Ok(ack) => ack.await.map(drop),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = stored {
+                debug!(error = %crate::cli::chain(&error), "page not stored at the first attempt");
+                nats.store(outgoing).await;
+            }
+            drop(permit);
+        });
+    }
+
+    /// Waits until everything sent through this handle is stored durably.
+    ///
+    /// # Errors
+    /// When standard output is closed, or a publishing task panicked.
+    pub async fn flush(&self) -> Result<(), SinkError> {
+        let mut pending = self.pending.lock().await;
+        while let Some(stored) = pending.join_next().await {
+            stored.map_err(SinkError::Panicked)?;
+        }
+        Ok(())
+    }
+
+    /// Requests on `subject`, shared among the instances of this name; `None` in a pipe.
+    ///
+    /// # Errors
+    /// When the subscription fails.
+    pub async fn requests(&self, subject: &str) -> Result<Option<mpsc::Receiver<Asked>>, SinkError> {
+        let Target::Stream { nats, name, .. } = &self.target else { return Ok(None) };
+        let mut asked = nats
+            .client
+            .queue_subscribe(subject.to_owned(), (*name).to_owned())
+            .await
+            .map_err(|error| NatsError::request(format!("subscribing to {subject}"), error))?;
+        let (sender, receiver) = mpsc::channel(16);
+        let client = nats.client.clone();
+        tokio::spawn(async move {
+            while let Some(message) = asked.next().await {
+                let (answer, answered) = oneshot::channel();
+                if sender.send(Asked { body: message.payload, answer }).await.is_err() {
+                    return;
+                }
+                let client = client.clone();
+                tokio::spawn(async move {
+                    let lines = answered.await.unwrap_or_else(|_| Err("not answered".to_owned()));
+                    if let Some(inbox) = message.reply {
+                        reply(&client, inbox, lines).await;
+                    }
+                });
+            }
+        });
+        Ok(Some(receiver))
+    }
+}
+
 /// One request and the place for its answer.
 #[derive(Debug)]
-pub struct Asked { /// Its body.
- pub body: bytes::Bytes, /// Where the answer goes (NDJSON lines).
- pub answer: tokio::sync::oneshot::Sender<Vec<bytes::Bytes>> }
+pub struct Asked {
+    /// Its body.
+    pub body: Bytes,
+    /// Where the answer goes: NDJSON lines, or an error for the asker.
+    pub answer: oneshot::Sender<Lines>,
+}
+
+fn write_lines(messages: &[Message]) -> Result<(), SinkError> {
+    let mut out = std::io::stdout().lock();
+    let mut write = || {
+        for message in messages {
+            out.write_all(&message.to_line())?;
+            out.write_all(b"\n")?;
+        }
+        out.flush()
+    };
+    write().map_err(|error| match error.kind() {
+        std::io::ErrorKind::BrokenPipe => SinkError::Closed,
+        _ => SinkError::Output(error),
+    })
+}

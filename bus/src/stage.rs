@@ -9,7 +9,7 @@ use std::fmt;
 use std::future::Future;
 
 use bytes::Bytes;
-use elava_schemas::{Kind, Message, Timestamp};
+use elava_schemas::{Kind, Message};
 
 use crate::{Page, Stream};
 
@@ -224,8 +224,8 @@ pub enum Failure {
     /// Something outside is not there: a full disk, a server. Retried with back-off until it is.
     #[error("unavailable")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// This input cannot be handled. After five attempts its rows are tried one by one, and those
-    /// that fail still are dead letters.
+    /// This input cannot be handled. After five attempts its pages are tried one by one, and the
+    /// rows of those that fail still are dead letters. A panic counts as this.
     #[error("cannot handle the input")]
     Poison(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// It makes no sense to go on, such as a history written by a newer version.

@@ -66,9 +66,12 @@ mod tests {
 
     #[test]
     fn tokens_are_safe() {
-        for (text, expected) in
-            [("ec2:instance", "ec2:instance"), ("a.b *>", "a_b___"), ("", "_"), ("compute.googleapis.com/Disk", "compute_googleapis_com_Disk")]
-        {
+        for (text, expected) in [
+            ("ec2:instance", "ec2:instance"),
+            ("a.b *>", "a_b___"),
+            ("", "_"),
+            ("compute.googleapis.com/Disk", "compute_googleapis_com_Disk"),
+        ] {
             assert_eq!(token(text), expected, "{text}");
         }
     }

@@ -1,1 +1,33 @@
+//! What the end-to-end tests stand on: the real binaries, a real nats-server, an AWS emulator.
+//!
+//! Nothing here stands in for a part of ours.
 
+mod bins;
+mod history;
+mod messages;
+mod moto;
+mod nats;
+mod pipeline;
+mod rows;
+
+pub use bins::{binary, checkout};
+pub use history::{changes, decisions, dump, scalar};
+pub use messages::{publish, publish_raw, stored};
+pub use moto::Moto;
+pub use nats::Server;
+pub use pipeline::{Pipeline, STAGES, free_port, pipe};
+pub use rows::{Estate, scan_lines};
+
+use std::time::{Duration, Instant};
+
+/// Waits until `done`, for at most a minute.
+///
+/// # Panics
+/// When it takes longer.
+pub async fn until<F: AsyncFn() -> bool>(what: &str, done: F) {
+    let begun = Instant::now();
+    while !done().await {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what} did not happen within a minute");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,1 +1,11 @@
+//! The person's command line: asks the history, shows the pipeline's state, starts it.
+//!
+//! It holds nothing. What it shows comes from the detector over NATS, or from a history file that
+//! nobody holds (`--db`).
 
+pub mod args;
+pub mod ask;
+pub mod show;
+pub mod status;
+pub mod time;
+pub mod up;

@@ -13,9 +13,7 @@ mod resource;
 pub use id::{ApprovalId, ChangeId, DecisionId, DeliveryId, ExecutionId, FindingId, IdHasher, ResultId, ScanId};
 pub use key::{KeyError, Provider, ResourceKey, Scope};
 pub use message::approval::{Approval, Verdict};
-pub use message::change::{
-    Actor, Baseline, Change, ChangeHistory, ChangeType, EarlierLife, FieldDiff, field_diffs,
-};
+pub use message::change::{Actor, Baseline, Change, ChangeHistory, ChangeType, EarlierLife, FieldDiff, field_diffs};
 pub use message::dead_letter::DeadLetter;
 pub use message::decision::{Action, Decision, DecisionState};
 pub use message::delivery::{Delivery, DeliveryOutcome};

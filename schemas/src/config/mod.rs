@@ -20,7 +20,7 @@ pub use actions::{
 };
 pub use duration::Duration;
 pub use load::{ConfigError, load, parse};
-pub use scanning::{Scanning, ScanTarget, Tier, TierPattern};
+pub use scanning::{ScanTarget, Scanning, Tier, TierPattern};
 
 use crate::{Action, Provider, Severity};
 
@@ -102,6 +102,8 @@ pub struct ChangeDetection {
     /// Whether changes are detected at all; history is kept either way.
     pub enabled: bool,
     /// How often open scans are looked at for having been abandoned.
+    #[serde(deserialize_with = "duration::interval")]
+    #[schemars(with = "Duration")]
     pub check_interval: Duration,
     /// How far back a resource counts as recently changed.
     pub lookback_window: Duration,
@@ -148,13 +150,8 @@ pub enum Track {
 
 impl Track {
     /// Every sort.
-    pub const ALL: [Self; 5] = [
-        Self::ResourceLifecycle,
-        Self::TagChanges,
-        Self::StatusChanges,
-        Self::CostChanges,
-        Self::ConfigurationDrift,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::ResourceLifecycle, Self::TagChanges, Self::StatusChanges, Self::CostChanges, Self::ConfigurationDrift];
 }
 
 /// How severe each event is.

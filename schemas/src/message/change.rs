@@ -64,8 +64,7 @@ pub enum ChangeType {
 
 impl ChangeType {
     /// Every type.
-    pub const ALL: [Self; 5] =
-        [Self::Appeared, Self::Disappeared, Self::Modified, Self::TagDrift, Self::CostIncrease];
+    pub const ALL: [Self; 5] = [Self::Appeared, Self::Disappeared, Self::Modified, Self::TagDrift, Self::CostIncrease];
 
     /// As written.
     #[must_use]
@@ -182,10 +181,8 @@ pub fn field_diffs(path: &str, before: &Value, after: &Value, out: &mut Vec<Fiel
             }
         }
         (before, after) if before == after => {}
-        (before, after) => out.push(FieldDiff {
-            path: path.to_owned(),
-            before: Some(before.clone()),
-            after: Some(after.clone()),
-        }),
+        (before, after) => {
+            out.push(FieldDiff { path: path.to_owned(), before: Some(before.clone()), after: Some(after.clone()) })
+        }
     }
 }

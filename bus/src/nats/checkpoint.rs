@@ -1,0 +1,85 @@
+//! How far a stage has come: the position of the input whose outputs are stored, in the same
+//! atomic batch as those outputs and in the same stream.
+
+use async_nats::HeaderMap;
+use async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
+use async_nats::jetstream::stream::DirectGetErrorKind;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::publish::Outgoing;
+use super::{Nats, NatsError};
+use crate::{Source, Stream};
+
+/// The checkpoint of one stage and source, as last read or written.
+#[derive(Clone, Debug)]
+pub(crate) struct Checkpoint {
+    output: Stream,
+    subject: String,
+    /// The sequence of the checkpoint message itself, which the next one must follow.
+    revision: u64,
+    /// The last input position whose outputs are stored.
+    pub(crate) position: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Body {
+    kind: String,
+    v: u32,
+    sequence: u64,
+}
+
+impl Checkpoint {
+    /// The message that moves the checkpoint to `position`; refused if somebody else moved it.
+    pub(crate) fn moved_to(&self, position: u64) -> Outgoing {
+        let body = Body { kind: "checkpoint".to_owned(), v: 1, sequence: position };
+        let body = serde_json::to_vec(&body).expect("a checkpoint serialises");
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, self.revision.to_string().as_str());
+        Outgoing { subject: self.subject.clone(), body: Bytes::from(body), headers }
+    }
+
+    /// Notes that the move was stored as message `revision`.
+    pub(crate) fn was_moved(&mut self, position: u64, revision: u64) {
+        self.position = Some(position);
+        self.revision = revision;
+    }
+
+    /// Which one.
+    pub(crate) fn subject(&self) -> &str {
+        &self.subject
+    }
+}
+
+impl Nats {
+    /// Reads where `stage` is with `source`.
+    pub(crate) async fn checkpoint(
+        &self,
+        stage: &str,
+        output: Stream,
+        source: &Source,
+    ) -> Result<Checkpoint, NatsError> {
+        let mut checkpoint =
+            Checkpoint { output, subject: format!("elava.checkpoint.{stage}.{source}"), revision: 0, position: None };
+        self.read_checkpoint(&mut checkpoint).await?;
+        Ok(checkpoint)
+    }
+
+    /// Reads it anew.
+    pub(crate) async fn read_checkpoint(&self, checkpoint: &mut Checkpoint) -> Result<(), NatsError> {
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
+            NatsError::request(format!("reading {}", checkpoint.subject), source)
+        };
+        let stream =
+            self.js.get_stream_no_info(checkpoint.output.name()).await.map_err(|error| failed(error.into()))?;
+        match stream.direct_get_last_for_subject(checkpoint.subject.as_str()).await {
+            Ok(message) => {
+                let body: Body = serde_json::from_slice(&message.payload).map_err(|error| failed(error.into()))?;
+                checkpoint.was_moved(body.sequence, message.sequence);
+                Ok(())
+            }
+            Err(error) if error.kind() == DirectGetErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed(error.into())),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Publishing so that it is known to be stored: single bodies with a message id, and atomic batches.
+
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use async_nats::header::NATS_MESSAGE_ID;
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
+use bytes::Bytes;
+use tracing::warn;
+
+use super::Nats;
+
+/// Messages in one atomic batch at most: the server's limit.
+pub(crate) const MAX_BATCH: usize = 1000;
+
+/// One body for one subject.
+#[derive(Clone, Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) subject: String,
+    pub(crate) body: Bytes,
+    pub(crate) headers: HeaderMap,
+}
+
+impl Outgoing {
+    pub(crate) fn new(subject: String, body: Bytes) -> Self {
+        Self { subject, body, headers: HeaderMap::new() }
+    }
+
+    /// With an id by which the server refuses a repetition within its window.
+    pub(crate) fn with_id(mut self) -> Self {
+        let id = &blake3::hash(&self.body).to_hex()[..32];
+        self.headers.insert(NATS_MESSAGE_ID, id);
+        self
+    }
+}
+
+/// Why something was not stored, as far as the caller can act on it.
+#[derive(Debug)]
+pub(crate) enum NotStored {
+    /// Nothing was stored; trying again can help (a full stream, no connection).
+    Again(PublishError),
+    /// It may or may not have been stored.
+    Unknown(PublishError),
+    /// An expectation did not hold: somebody else has written.
+    Conflict(PublishError),
+}
+
+impl From<PublishError> for NotStored {
+    fn from(error: PublishError) -> Self {
+        match error.kind() {
+            PublishErrorKind::WrongLastSequence => Self::Conflict(error),
+            PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe => Self::Unknown(error),
+            _ => Self::Again(error),
+        }
+    }
+}
+
+impl NotStored {
+    /// What the server or client said.
+    pub(crate) fn into_error(self) -> PublishError {
+        match self {
+            Self::Again(error) | Self::Unknown(error) | Self::Conflict(error) => error,
+        }
+    }
+}
+
+impl Nats {
+    /// Stores one body; tries for as long as it takes. Safe to repeat: the body carries an id.
+    pub(crate) async fn store(&self, outgoing: Outgoing) {
+        let mut pause = Duration::from_millis(50);
+        loop {
+            match self.publish(outgoing.clone()).await {
+                Ok(_) => return,
+                Err(error) => {
+                    let error = error.into_error();
+                    let full = error_code(&error) == Some(ErrorCode::STREAM_STORE_FAILED);
+                    warn!(subject = outgoing.subject, error = %crate::cli::chain(&error), stream_full = full, "not stored yet; trying again");
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(10));
+        }
+    }
+
+    /// Stores one body, once; returns its sequence.
+    pub(crate) async fn publish(&self, outgoing: Outgoing) -> Result<u64, NotStored> {
+        Ok(self.send(outgoing).await?.await?.sequence)
+    }
+
+    /// Sends one body; whether it was stored is known once the returned future resolves.
+    pub(crate) async fn send(&self, outgoing: Outgoing) -> Result<PublishAckFuture, PublishError> {
+        let Outgoing { subject, body, headers } = outgoing;
+        self.js.publish_with_headers(subject, headers, body).await
+    }
+
+    /// Stores all or nothing; returns the sequence of the last one.
+    ///
+    /// Headers and limits: NATS ADR-50, atomic batch publishing.
+    pub(crate) async fn publish_atomically(&self, mut batch: Vec<Outgoing>) -> Result<u64, NotStored> {
+        debug_assert!(batch.len() <= MAX_BATCH, "{} messages in one atomic batch", batch.len());
+        let Some(mut last) = batch.pop() else { return Ok(0) };
+        if batch.is_empty() {
+            return self.publish(last).await;
+        }
+        let id = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+        let mark = |headers: &mut HeaderMap, sequence: usize| {
+            headers.insert("Nats-Batch-Id", id.as_str());
+            headers.insert("Nats-Batch-Sequence", sequence.to_string().as_str());
+        };
+        let count = batch.len();
+        for (index, mut outgoing) in batch.into_iter().enumerate() {
+            mark(&mut outgoing.headers, index + 1);
+            self.client
+                .publish_with_headers(outgoing.subject, outgoing.headers, outgoing.body)
+                .await
+                .map_err(|error| NotStored::Again(PublishError::with_source(PublishErrorKind::Other, error)))?;
+        }
+        mark(&mut last.headers, count + 1);
+        last.headers.insert("Nats-Batch-Commit", "1");
+        self.publish(last).await
+    }
+}
+
+/// The server's error code behind a failed publish.
+pub(crate) fn error_code(error: &PublishError) -> Option<ErrorCode> {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = source {
+        if let Some(server) = error.downcast_ref::<async_nats::jetstream::Error>() {
+            return Some(server.error_code());
+        }
+        source = error.source();
+    }
+    None
+}

@@ -1,0 +1,192 @@
+//! Reads one partition in order, whatever happens to the connection.
+//!
+//! The durable consumer is made anew at the position where the stage goes on, so order never
+//! depends on redelivery. A gap in the consumer's own numbering means that a delivery was lost on
+//! the way: the consumer is then reset too, since going on and acknowledging would lose messages.
+
+use std::time::Duration;
+
+use async_nats::jetstream;
+use async_nats::jetstream::consumer::pull::{Config, Stream as Messages};
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
+use chrono::DateTime;
+use futures::StreamExt;
+use tracing::{debug, warn};
+
+use super::{Nats, NatsError};
+use crate::{Batch, Page, Source, Stream};
+
+/// After how long without progress the server would deliver again.
+const ACK_WAIT: Duration = Duration::from_secs(60);
+/// How long to wait for more pages once one is there.
+const LINGER: Duration = Duration::from_millis(2);
+/// What one pull asks for: bounds the memory of a partition.
+const PULL_BYTES: usize = 4 * 1024 * 1024;
+/// The longest a pull waits on the server.
+const EXPIRES: Duration = Duration::from_secs(30);
+
+/// One partition of one stream, read in order.
+pub(crate) struct Reader {
+    nats: Nats,
+    stream: Stream,
+    partition: u16,
+    durable: String,
+    batch_pages: usize,
+    /// The last position handed out.
+    position: u64,
+    /// The consumer's number of the last delivery.
+    delivered: u64,
+    messages: Option<Messages>,
+}
+
+/// Pages and what is needed to acknowledge them.
+pub(crate) struct Delivery {
+    pub(crate) batch: Batch,
+    /// The last message: acknowledging it acknowledges all before.
+    pub(crate) last: jetstream::Message,
+    /// How many more messages the partition holds.
+    pub(crate) pending: u64,
+}
+
+impl Reader {
+    /// A reader of what comes after `position`. Contacts nothing yet.
+    pub(crate) fn new(
+        nats: Nats,
+        stage: &str,
+        (stream, partition): (Stream, u16),
+        batch_pages: usize,
+        position: u64,
+    ) -> Self {
+        let durable = format!("{stage}-{partition:02}");
+        Self { nats, stream, partition, durable, batch_pages, position, delivered: 0, messages: None }
+    }
+
+    /// Makes the consumer, so that its lag can be seen before the first message.
+    pub(crate) async fn open(&mut self) -> Result<(), NatsError> {
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
+            NatsError::request(format!("reading {} partition {}", self.stream.name(), self.partition), source)
+        };
+        let stream = self.nats.js.get_stream_no_info(self.stream.name()).await.map_err(|error| failed(error.into()))?;
+        // The durable's own position does not matter: ours does.
+        if let Err(error) = stream.delete_consumer(&self.durable).await {
+            debug!(consumer = self.durable, error = %error, "no consumer to remove");
+        }
+        let config = Config {
+            durable_name: Some(self.durable.clone()),
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.position + 1 },
+            ack_policy: AckPolicy::All,
+            ack_wait: ACK_WAIT,
+            filter_subjects: self.stream.filters(self.partition),
+            max_ack_pending: 1000,
+            ..Config::default()
+        };
+        let consumer = stream.create_consumer(config).await.map_err(|error| failed(error.into()))?;
+        let messages = consumer
+            .stream()
+            .max_bytes_per_batch(PULL_BYTES)
+            .expires(EXPIRES)
+            .heartbeat(EXPIRES / 3)
+            .messages()
+            .await
+            .map_err(|error| failed(error.into()))?;
+        self.messages = Some(messages);
+        self.delivered = 0;
+        Ok(())
+    }
+
+    /// Waits for the next batch: what is there within a few milliseconds, up to the stage's limit.
+    pub(crate) async fn next(&mut self) -> Delivery {
+        let first = self.message().await;
+        let mut pages = Vec::new();
+        let mut pending = self.push(&first, &mut pages);
+        let mut last = first;
+        while pages.len() < self.batch_pages {
+            let Some(messages) = &mut self.messages else { break };
+            let Ok(Some(Ok(message))) = tokio::time::timeout(LINGER, messages.next()).await else { break };
+            match self.order(&message) {
+                Order::Next => {
+                    pending = self.push(&message, &mut pages);
+                    last = message;
+                }
+                Order::Seen => {}
+                Order::Gap => {
+                    self.messages = None;
+                    break;
+                }
+            }
+        }
+        let source = Source::Partition { stream: self.stream, partition: self.partition };
+        Delivery { batch: Batch { source, pages }, last, pending }
+    }
+
+    /// The next message in order, over as many consumers as it takes.
+    async fn message(&mut self) -> jetstream::Message {
+        let mut pause = Duration::from_millis(100);
+        loop {
+            if self.messages.is_none()
+                && let Err(error) = self.open().await
+            {
+                warn!(stream = self.stream.name(), partition = self.partition, error = %crate::cli::chain(&error), "cannot read; trying again");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(5));
+                continue;
+            }
+            let Some(messages) = &mut self.messages else { continue };
+            match messages.next().await {
+                Some(Ok(message)) => match self.order(&message) {
+                    Order::Next => return message,
+                    Order::Seen => {}
+                    Order::Gap => self.messages = None,
+                },
+                // A missing heartbeat, a removed consumer, a restarted server: begin again where we are.
+                Some(Err(error)) => {
+                    debug!(consumer = self.durable, error = %error, "reading was interrupted");
+                    self.messages = None;
+                    tokio::time::sleep(pause).await;
+                }
+                None => self.messages = None,
+            }
+        }
+    }
+
+    /// Where a delivery stands in the order; counts it.
+    fn order(&mut self, message: &jetstream::Message) -> Order {
+        let Ok(info) = message.info() else { return Order::Gap };
+        let expected = self.delivered + 1;
+        self.delivered = info.consumer_sequence;
+        if info.consumer_sequence != expected {
+            Order::Gap
+        } else if info.stream_sequence <= self.position {
+            Order::Seen
+        } else {
+            Order::Next
+        }
+    }
+
+    /// Adds a message as a page; returns how many more the partition holds.
+    fn push(&mut self, message: &jetstream::Message, pages: &mut Vec<Page>) -> u64 {
+        let (sequence, pending, nanos) = message
+            .info()
+            .map(|info| (info.stream_sequence, info.pending, info.published.unix_timestamp_nanos()))
+            .unwrap_or_default();
+        let micros = i64::try_from(nanos / 1000).unwrap_or_default();
+        self.position = sequence;
+        pages.push(Page {
+            sequence,
+            subject: message.subject.to_string(),
+            first_line: 1,
+            received_at: DateTime::from_timestamp_micros(micros).unwrap_or_default(),
+            body: message.payload.clone(),
+        });
+        pending
+    }
+}
+
+enum Order {
+    /// The next one.
+    Next,
+    /// Handed out before.
+    Seen,
+    /// Something is missing between the last one and this.
+    Gap,
+}

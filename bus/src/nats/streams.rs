@@ -1,0 +1,111 @@
+//! Makes the streams that are missing.
+
+use std::time::Duration;
+
+use async_nats::jetstream::context::CreateStreamErrorKind;
+use async_nats::jetstream::stream::{
+    Compression, Config, DiscardPolicy, RetentionPolicy, StorageType, SubjectTransform,
+};
+use tracing::{info, warn};
+
+use super::{Nats, NatsError};
+use crate::Stream;
+
+/// The byte limit of a stream, reserved by the server; `ELAVA_STREAM_MAX_BYTES` overrides it.
+const MAX_BYTES: i64 = 8 << 30;
+/// What is still worth having when the server's disk is small.
+const MIN_BYTES: i64 = 64 << 20;
+/// JetStream's error code for "insufficient storage resources available".
+const NO_STORAGE: u64 = 10047;
+/// The bucket in which stages keep their state.
+pub(super) const STATE_BUCKET: &str = "elava_state";
+
+impl Nats {
+    /// Makes every stream that is missing, and checks those that are there.
+    pub(crate) async fn ensure_streams(&self) -> Result<(), NatsError> {
+        for stream in Stream::ALL {
+            self.ensure(config(stream)).await?;
+        }
+        self.ensure(state_config()).await
+    }
+
+    async fn ensure(&self, mut config: Config) -> Result<(), NatsError> {
+        loop {
+            let error = match self.js.get_or_create_stream(config.clone()).await {
+                Ok(found) => return check(&found.cached_info().config, &config),
+                Err(error) => error,
+            };
+            let smaller = config.max_bytes / 2;
+            let no_storage =
+                matches!(error.kind(), CreateStreamErrorKind::JetStream(ref e) if e.error_code().0 == NO_STORAGE);
+            if !no_storage || smaller < MIN_BYTES {
+                return Err(NatsError::Stream { stream: config.name, source: error });
+            }
+            warn!(
+                stream = config.name,
+                max_bytes = smaller,
+                "the server has too little storage; making a smaller stream"
+            );
+            config.max_bytes = smaller;
+        }
+    }
+}
+
+fn check(found: &Config, wanted: &Config) -> Result<(), NatsError> {
+    let lacks = |lacks| Err(NatsError::StreamLacks { stream: wanted.name.clone(), lacks });
+    if !found.allow_atomic_publish {
+        return lacks("atomic batches (allow_atomic)");
+    }
+    if found.subject_transform != wanted.subject_transform {
+        return lacks("our partitioning (subject_transform)");
+    }
+    info!(stream = found.name, "stream is ready");
+    Ok(())
+}
+
+fn max_bytes() -> i64 {
+    let set = std::env::var("ELAVA_STREAM_MAX_BYTES").ok().and_then(|text| text.parse().ok());
+    set.filter(|bytes| *bytes > 0).unwrap_or(MAX_BYTES)
+}
+
+fn config(stream: Stream) -> Config {
+    let mut subjects: Vec<String> = stream.subjects().iter().map(|subject| (*subject).to_owned()).collect();
+    subjects.extend(stream.writer().map(|stage| format!("elava.checkpoint.{stage}.*.*")));
+    Config {
+        name: stream.name().to_owned(),
+        subjects,
+        retention: RetentionPolicy::Limits,
+        discard: DiscardPolicy::New,
+        storage: StorageType::File,
+        compression: Some(Compression::S2),
+        max_bytes: max_bytes(),
+        max_age: stream.max_age().unwrap_or_default(),
+        duplicate_window: Duration::from_secs(120),
+        deny_delete: stream.is_audit_trail(),
+        deny_purge: stream.is_audit_trail(),
+        allow_direct: true,
+        allow_atomic_publish: true,
+        subject_transform: stream
+            .partitioning()
+            .map(|(source, destination)| SubjectTransform { source: source.to_owned(), destination }),
+        ..Config::default()
+    }
+}
+
+/// A key-value bucket as any NATS client knows it, that also takes atomic batches.
+fn state_config() -> Config {
+    Config {
+        name: format!("KV_{STATE_BUCKET}"),
+        subjects: vec![format!("$KV.{STATE_BUCKET}.>")],
+        discard: DiscardPolicy::New,
+        storage: StorageType::File,
+        compression: Some(Compression::S2),
+        max_bytes: max_bytes(),
+        max_messages_per_subject: 1,
+        allow_rollup: true,
+        deny_delete: true,
+        allow_direct: true,
+        allow_atomic_publish: true,
+        ..Config::default()
+    }
+}

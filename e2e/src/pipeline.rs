@@ -1,0 +1,169 @@
+//! The stages as processes, over JetStream and over a shell pipe.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::bins::{binary, checkout};
+
+/// The stages that read a stream, in order.
+pub const STAGES: [&str; 4] = ["detector", "enforcer", "decider", "notifier"];
+
+/// A port nobody listens on.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("a bound socket has an address").port()
+}
+
+/// Stages at work on one nats-server, with a history of their own.
+pub struct Pipeline {
+    url: String,
+    folder: tempfile::TempDir,
+    running: Vec<(&'static str, Child)>,
+}
+
+impl Pipeline {
+    /// Nothing started yet.
+    ///
+    /// # Panics
+    /// When there is no temporary folder.
+    #[must_use]
+    pub fn new(url: String) -> Self {
+        Self { url, folder: tempfile::tempdir().expect("a temporary folder"), running: Vec::new() }
+    }
+
+    /// With all stages that read a stream started.
+    #[must_use]
+    pub fn started(url: String) -> Self {
+        let mut pipeline = Self::new(url);
+        for stage in STAGES {
+            pipeline.start(stage, &[]);
+        }
+        pipeline
+    }
+
+    /// The history file.
+    #[must_use]
+    pub fn db(&self) -> PathBuf {
+        self.folder.path().join("history.duckdb")
+    }
+
+    /// What the notifier has written.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    #[must_use]
+    pub fn notifications(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("notifier.out")).expect("the notifier's output")
+    }
+
+    /// A stage's log.
+    #[must_use]
+    pub fn log(&self, stage: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(format!("{stage}.log"))).unwrap_or_default()
+    }
+
+    /// Starts a stage, again after it was killed.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start(&mut self, stage: &'static str, extra: &[&str]) {
+        let append = |suffix| {
+            let path = self.folder.path().join(format!("{stage}.{suffix}"));
+            std::fs::OpenOptions::new().create(true).append(true).open(path).expect("a log file")
+        };
+        let mut command = stage_command(stage, &self.db());
+        command.args(["--nats", &self.url, "--health-addr", "off"]).args(extra).stdin(Stdio::null());
+        command.stdout(append("out")).stderr(append("log"));
+        self.running.push((stage, command.spawn().expect("the stage starts")));
+    }
+
+    /// SIGKILL.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn kill(&mut self, stage: &str) {
+        let at = self.running.iter().position(|(name, _)| *name == stage).expect("the stage runs");
+        let (_, mut child) = self.running.remove(at);
+        child.kill().expect("it can be killed");
+        child.wait().expect("and waited for");
+    }
+
+    /// SIGTERM to all, and waits until each has ended well.
+    ///
+    /// # Panics
+    /// When one ends with an error.
+    pub fn stop(&mut self) {
+        for (stage, mut child) in self.running.drain(..) {
+            let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
+            assert!(killed.success(), "{stage} had already ended");
+            let status = child.wait().expect("it can be waited for");
+            assert!(status.success(), "{stage} ended with {status}");
+        }
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        for (_, child) in &mut self.running {
+            drop(child.kill());
+            drop(child.wait());
+        }
+        if std::thread::panicking() {
+            for stage in ["observer", "detector", "enforcer", "decider", "notifier"] {
+                let log = self.log(stage);
+                let tail: Vec<&str> = log.lines().rev().take(8).collect();
+                if !tail.is_empty() {
+                    eprintln!("--- {stage}\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
+                }
+            }
+        }
+    }
+}
+
+fn stage_command(stage: &str, db: &Path) -> Command {
+    let mut command = Command::new(binary(&format!("elava-{stage}")));
+    command.current_dir(checkout());
+    match stage {
+        "detector" => {
+            command.arg("--db").arg(db);
+        }
+        "enforcer" => {
+            command.args(["--policies", "policies"]);
+        }
+        "notifier" => {
+            command.args(["--format", "ndjson"]);
+        }
+        "observer" => {
+            command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+            command.env("AWS_EC2_METADATA_DISABLED", "true");
+        }
+        _ => {}
+    }
+    command
+}
+
+/// Runs `script` in a shell, with our binaries on PATH; returns standard output, standard error, exit code.
+///
+/// # Panics
+/// When there is no shell.
+#[must_use]
+pub fn pipe(folder: &Path, script: &str) -> (String, String, i32) {
+    let bins = binary("elava-detector");
+    let path = format!("{}:{}", bins.parent().expect("a folder").display(), std::env::var("PATH").unwrap_or_default());
+    let output = Command::new("bash")
+        .args(["-c", script])
+        .current_dir(folder)
+        .env("PATH", path)
+        .env("POLICIES", checkout().join("policies"))
+        .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_EC2_METADATA_DISABLED", "true")])
+        .stdin(Stdio::null())
+        .output()
+        .expect("bash runs");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (text(output.stdout), text(output.stderr), output.status.code().unwrap_or(-1))
+}

@@ -1,0 +1,74 @@
+//! The day of operations that `make demo` plays: every event appears as the right change, decision
+//! and notification, nothing else does, and a failing region makes nothing disappear.
+
+use elava_e2e::{Moto, Pipeline, Server, changes, scalar, stored, until};
+use expect_test::expect;
+
+use crate::settled;
+
+fn observe(pipeline: &mut Pipeline, moto: &Moto) {
+    let url = moto.url();
+    pipeline.start("observer", &["--interval", "1s", "--regions", "us-east-1,eu-west-1", "--endpoint-url", &url]);
+}
+
+/// Complete and incomplete scan reports so far, of one region.
+async fn scans(url: &str, region: &str) -> (usize, usize) {
+    let rows = stored(url, "OBSERVATION", "elava.observation.>").await;
+    let of_region = rows.iter().filter(|row| row["kind"] == "scan_report" && row["scope"]["region"] == region);
+    let (complete, not): (Vec<_>, Vec<_>) = of_region.partition(|row| row["outcome"] == "complete");
+    (complete.len(), not.len())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_day_of_operations() {
+    let moto = Moto::start();
+    moto.estate("seed");
+    let server = Server::start();
+    let url = server.url();
+    let mut pipeline = Pipeline::started(url.clone());
+    observe(&mut pipeline, &moto);
+    until("a first look at everything", async || scans(&url, "us-east-1").await.0 >= 13 && scans(&url, "eu-west-1").await.0 >= 13).await;
+    settled(&url).await;
+    for step in ["launch", "drift", "open-ssh", "delete-blessed", "orphan"] {
+        moto.estate(step);
+    }
+    let complete = scans(&url, "us-east-1").await.0;
+    until("two more looks at everything", async || scans(&url, "us-east-1").await.0 >= complete + 26).await;
+
+    let body = r#"{"region":"eu-west-1","mode":"error"}"#;
+    let fail = format!("curl -sf -X POST {}/__fail -d '{body}'", moto.url());
+    let (_, err, code) = elava_e2e::pipe(std::path::Path::new("/"), &fail);
+    assert_eq!(code, 0, "{err}");
+    let failed = scans(&url, "eu-west-1").await.1;
+    until("failed looks at one region", async || scans(&url, "eu-west-1").await.1 > failed + 2).await;
+    let complete = scans(&url, "us-east-1").await.0;
+    until("the other region goes on", async || scans(&url, "us-east-1").await.0 >= complete + 13).await;
+
+    pipeline.kill("observer");
+    settled(&url).await;
+    pipeline.stop();
+    let db = pipeline.db();
+    let played: Vec<String> =
+        changes(&db).into_iter().filter(|change| change.contains("\"baseline\":false")).map(|change| anonymous(&change)).collect();
+    expect![[""]].assert_eq(&played.join("\n"));
+    let disappeared = "SELECT count(*) FROM changes JOIN keys USING (resource_id) WHERE changes.type = 'disappeared' AND region = 'eu-west-1'";
+    assert_eq!(scalar(&db, disappeared), 0, "a failing region makes nothing disappear");
+    let told = pipeline.notifications();
+    let alerts = told.lines().filter(|line| line.contains("\"action\":\"alert\"") && line.contains("orders-db")).count();
+    assert_eq!(alerts, 1, "the blessed database is alerted once");
+    let undelivered = "SELECT count(*) FROM decisions WHERE action <> 'audit' AND id NOT IN (SELECT decision_id FROM deliveries)";
+    assert_eq!(scalar(&db, undelivered), 0, "everything decided to be told was told");
+}
+
+/// Without the ids that the emulator draws by chance.
+fn anonymous(row: &str) -> String {
+    let mut text = String::new();
+    let mut rest = row;
+    while let Some(at) = ["i-", "vol-", "sg-", "eni-"].iter().filter_map(|prefix| rest.find(prefix).map(|at| at + prefix.len())).min() {
+        let hex = rest[at..].chars().take_while(char::is_ascii_hexdigit).count();
+        text.push_str(&rest[..at]);
+        text.push_str(if hex >= 8 { "…" } else { &rest[at..at + hex] });
+        rest = &rest[at + hex..];
+    }
+    text + rest
+}

@@ -1,0 +1,46 @@
+//! The whole flow: pipe and stream alike, a day of operations, crashes, bad input.
+
+mod bad_input;
+mod crashes;
+mod day;
+mod same;
+
+use elava_e2e::{Pipeline, Server, stored, until};
+
+/// Waits until every stage has handled everything: nothing pending, nothing in progress, twice in a row.
+async fn settled(url: &str) {
+    let options = elava_bus::NatsOptions { url: url.to_owned(), creds: None };
+    let client = elava_bus::Client::connect(&options).await.expect("NATS is there");
+    let quiet = std::cell::Cell::new(0);
+    until("the end of the flow", async || {
+        // Deliveries end the flow; a stage that has not opened its consumers yet shows up as missing.
+        let progress = client.progress().await.expect("progress");
+        let stages = ["detector", "enforcer", "decider", "notifier"];
+        let all_read = stages.iter().all(|stage| progress.iter().any(|one| one.stage == *stage && one.reading));
+        let idle = progress.iter().all(|one| one.pending == 0 && one.in_progress == 0);
+        quiet.set(if all_read && idle { quiet.get() + 1 } else { 0 });
+        quiet.get() >= 6
+    })
+    .await;
+}
+
+/// Ids of all decisions on the stream, sorted; asserts that none is there twice.
+async fn decision_ids(url: &str) -> Vec<String> {
+    let mut ids: Vec<String> = stored(url, "DECISION", "elava.decision.>")
+        .await
+        .iter()
+        .map(|decision| decision["id"].as_str().expect("an id").to_owned())
+        .collect();
+    ids.sort();
+    let count = ids.len();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "no decision is stored twice");
+    ids
+}
+
+/// A server and all stages at work on it.
+fn started() -> (Server, Pipeline) {
+    let server = Server::start();
+    let pipeline = Pipeline::started(server.url());
+    (server, pipeline)
+}

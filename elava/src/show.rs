@@ -1,0 +1,117 @@
+//! Rows as a table on a terminal, as NDJSON otherwise.
+
+use std::io::{IsTerminal, Write};
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
+use serde_json::{Map, Value};
+
+/// One row of an answer.
+pub type Row = Map<String, Value>;
+
+/// How rows are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// For programs.
+    Ndjson,
+}
+
+impl Format {
+    /// A table on a terminal, unless JSON was asked for.
+    #[must_use]
+    pub fn choose(json: bool) -> Self {
+        if json || !std::io::stdout().is_terminal() { Self::Ndjson } else { Self::Table }
+    }
+}
+
+/// Writes rows; `columns` chooses and orders what a table shows, `nothing` is said instead of an empty one.
+///
+/// # Errors
+/// When standard output cannot be written; a closed pipe is fine.
+pub fn rows(rows: &[Row], columns: &[&str], format: Format, nothing: &str) -> std::io::Result<()> {
+    let mut text = String::new();
+    match format {
+        Format::Ndjson => {
+            for row in rows {
+                text.push_str(&Value::Object(row.clone()).to_string());
+                text.push('\n');
+            }
+        }
+        Format::Table if rows.is_empty() => text = format!("{nothing}\n"),
+        Format::Table => text = format!("{}\n", table(rows, columns)),
+    }
+    print(&text)
+}
+
+/// Writes text to standard output.
+///
+/// # Errors
+/// When it cannot be written; a closed pipe is fine.
+pub fn print(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+fn table(rows: &[Row], columns: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(columns.iter().map(|name| Cell::new(name.replace('_', " ")).add_attribute(Attribute::Bold)));
+    for row in rows {
+        table.add_row(columns.iter().map(|name| cell(name, row.get(*name).unwrap_or(&Value::Null))));
+    }
+    table
+}
+
+fn cell(column: &str, value: &Value) -> Cell {
+    let text = text(column, value);
+    let color = match text.as_str() {
+        "critical" | "disappeared" | "failed" | "unknown" => Some(Color::Red),
+        "warning" | "tag_drift" | "cost_increase" | "partial" => Some(Color::Yellow),
+        "appeared" | "complete" | "proved" => Some(Color::Green),
+        _ => None,
+    };
+    let cell = Cell::new(text);
+    match color {
+        Some(color) => cell.fg(color),
+        None => cell,
+    }
+}
+
+/// A value as one reads it: no quotes, times to the second, objects on one line.
+fn text(column: &str, value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) if column.ends_with("_at") || column.ends_with("_from") || column.ends_with("_to") || column.ends_with("_seen") => {
+            let seconds = text.split_once('.').map_or(text.as_str(), |(seconds, _)| seconds);
+            seconds.trim_end_matches('Z').replace('T', " ")
+        }
+        Value::String(text) => text.clone(),
+        Value::Number(number) if number.is_f64() => number.as_f64().map_or_else(String::new, |value| format!("{value:.1}")),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_table_reads_well() {
+        let row = |value: Value| value.as_object().expect("an object").clone();
+        let rows = [
+            row(json!({"detected_at": "2026-11-01T12:00:00.123456Z", "type": "tag_drift", "details": "Owner changed", "cost": 1.25})),
+            row(json!({"detected_at": "2026-11-01T12:00:01Z", "type": "appeared", "details": null})),
+        ];
+        let shown = table(&rows, &["detected_at", "type", "details", "cost"]).to_string();
+        let trimmed: Vec<&str> = shown.lines().map(str::trim_end).collect();
+        expect![[""]].assert_eq(&trimmed.join("\n"));
+    }
+}
