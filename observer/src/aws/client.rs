@@ -112,8 +112,7 @@ impl Session {
     /// The SDK's standard configuration, for another endpoint if one is given. Where `regions` names
     /// one, the SDK need not look for the profile's.
     pub async fn open(endpoint_url: Option<&str>, regions: &[String]) -> Self {
-        let timeouts =
-            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
+        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts);
@@ -153,7 +152,8 @@ impl Session {
     }
 
     async fn account(&self) -> Result<String, SetupError> {
-        let credentials = self.0.credentials_provider().ok_or_else(|| SetupError::NoCredentials("none set up".into()))?;
+        let credentials =
+            self.0.credentials_provider().ok_or_else(|| SetupError::NoCredentials("none set up".into()))?;
         credentials.provide_credentials().await.map_err(|error| SetupError::NoCredentials(error.into()))?;
         let sts = aws_sdk_sts::Client::new(&self.somewhere());
         let answer = persistently(|| async { Ok(sts.get_caller_identity().send().await?) }).await;

@@ -14,7 +14,11 @@ fn observer(endpoint: &str, args: &[&str]) -> Command {
         .args(["--endpoint-url", endpoint, "--types", "ec2:vpc"])
         .args(args)
         .env_clear()
-        .envs([("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_EC2_METADATA_DISABLED", "true")])
+        .envs([
+            ("AWS_ACCESS_KEY_ID", "key"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ])
         .stdin(Stdio::null())
         .stderr(Stdio::piped())
         .stdout(Stdio::piped())
@@ -68,7 +72,12 @@ async fn exit_codes() {
         (&["--once", "--regions", "us-east-1"][..], false, 0, ""),
         (&["--once"], false, 2, "no region"),
         (&["--once", "--regions", "us-east-1"], true, 2, "make demo"),
-        (&["--once", "--types", "ec2:nonsense"], false, 2, "unknown resource type `ec2:nonsense`; known: ec2:elastic-ip"),
+        (
+            &["--once", "--types", "ec2:nonsense"],
+            false,
+            2,
+            "unknown resource type `ec2:nonsense`; known: ec2:elastic-ip",
+        ),
         (&["--once", "--interval", "5m"], false, 2, "cannot be used with"),
         (&["--check", "--regions", "us-east-1"], true, 0, ""),
     ] {
