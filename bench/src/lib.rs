@@ -1,1 +1,23 @@
+//! Benchmarks: the real stages as processes, a real nats-server, synthetic resources; every figure
+//! beside what raw JetStream, or Cloud Custodian, needs for the same.
+//!
+//! Measures from outside only (files, `/proc`, consumers, `/metrics`): nothing of a stage is linked.
 
+pub mod ec2;
+pub mod estate;
+mod http;
+pub mod idle;
+mod lag;
+pub mod listing;
+mod measure;
+pub mod pipeline;
+mod process;
+mod publish;
+mod raw;
+pub mod report;
+mod server;
+mod session;
+mod stages;
+
+pub use server::find as find_nats_server;
+pub use session::Programs;

@@ -1,1 +1,33 @@
-fn main() {}
+//! `elava-decider`: wiring only.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use elava_bus::cli::{EXIT_CODES, Finished, StageArgs, exit};
+use elava_decider::Decider;
+
+const EXAMPLE: &str = "\
+Example: what a piped scan would lead to
+  elava-observer --once | elava-detector --db history.duckdb | elava-enforcer --policies policies | elava-decider";
+
+/// Turns changes and policy results into decisions: what is to be told or done, once per finding
+#[derive(Parser)]
+#[command(name = "elava-decider", version, after_help = format!("{EXIT_CODES}\n\n{EXAMPLE}"))]
+struct Args {
+    #[command(flatten)]
+    bus: StageArgs,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    exit("elava-decider", run(args).await)
+}
+
+async fn run(args: Args) -> anyhow::Result<Finished> {
+    let config = args.bus.start("elava-decider");
+    if args.bus.check {
+        return Ok(Finished::Clean);
+    }
+    Ok(elava_bus::run(&args.bus, Decider::new(config)).await?)
+}

@@ -1,1 +1,22 @@
+//! The detector: compares observations with the history, keeps the history in DuckDB, and reports
+//! what changed. As recorder it also keeps what the later stages said.
+//!
+//! The core (`content`, `diff`, `details`, `prices`, `batch`) is pure: times and previous versions
+//! are arguments. `store` is all SQL. No cloud and no NATS here.
 
+mod batch;
+mod content;
+mod decode;
+mod detector;
+mod details;
+mod diff;
+mod index;
+mod prices;
+pub mod query;
+mod record;
+mod scans;
+mod store;
+
+pub use detector::{Detector, SetupError};
+pub use query::Query;
+pub use store::{History, HistoryError};

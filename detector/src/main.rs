@@ -1,1 +1,40 @@
-fn main() {}
+//! `elava-detector`: wiring only.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use elava_bus::cli::{EXIT_CODES, Finished, StageArgs};
+use elava_detector::Detector;
+
+/// Keeps the history of every resource in DuckDB and reports what changed.
+#[derive(Parser)]
+#[command(
+    name = "elava-detector",
+    version,
+    after_help = format!("{EXIT_CODES}\n\nExample:\n  elava-observer --once | elava-detector --db history.duckdb > changes.ndjson")
+)]
+struct Args {
+    #[command(flatten)]
+    bus: StageArgs,
+
+    /// The history: a DuckDB file, made when missing. One process writes it at a time
+    #[arg(long, env = "ELAVA_DB", value_name = "FILE", default_value = "history.duckdb")]
+    db: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    elava_bus::cli::exit("elava-detector", go(args).await)
+}
+
+async fn go(args: Args) -> anyhow::Result<Finished> {
+    let config = args.bus.start("elava-detector");
+    if args.bus.check {
+        Detector::check(&config)?;
+        return Ok(Finished::Clean);
+    }
+    let detector = Detector::open(&args.db, &config)?;
+    Ok(elava_bus::run(&args.bus, detector).await?)
+}

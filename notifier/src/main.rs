@@ -1,1 +1,53 @@
-fn main() {}
+//! `elava-notifier`: wiring only.
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+use elava_bus::cli::{EXIT_CODES, Finished, StageArgs, exit, usage_error};
+use elava_notifier::{Format, Notifier};
+
+const EXAMPLE: &str = "\
+Example: read what a stage decides, in colour
+  elava-decider < changes.ndjson | elava-notifier --format text";
+
+/// Tells people: standard output, Slack, any HTTP endpoint
+#[derive(Parser)]
+#[command(name = "elava-notifier", version, after_help = format!("{EXIT_CODES}\n\n{EXAMPLE}"))]
+struct Args {
+    #[command(flatten)]
+    bus: StageArgs,
+
+    /// How standard output is written [default: as configured; auto is text on a terminal, else ndjson]
+    #[arg(long, env = "ELAVA_NOTIFIER_FORMAT", value_name = "FORMAT")]
+    format: Option<Format>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    exit("elava-notifier", run(args).await)
+}
+
+async fn run(args: Args) -> anyhow::Result<Finished> {
+    let config = args.bus.start("elava-notifier");
+    let notifications = &config.actions.notifications;
+    let notifier = match Notifier::new(notifications, args.format.map(Into::into)) {
+        Ok(notifier) => notifier,
+        Err(error) => usage_error("elava-notifier", &error),
+    };
+    if args.bus.check {
+        return Ok(Finished::Clean);
+    }
+    match elava_bus::run(&args.bus, notifier).await {
+        Ok(finished) => Ok(finished),
+        // Whoever read the notifications has seen enough, as in `| head`.
+        Err(error) if is_closed_pipe(&error) => Ok(Finished::Clean),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe))
+}

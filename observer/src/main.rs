@@ -1,1 +1,70 @@
-fn main() {}
+//! `elava-observer`: flags, set-up, run, exit code.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use elava_bus::cli::{Finished, StageArgs, exit, usage_error};
+use elava_bus::{CancellationToken, Sink};
+use elava_observer::aws::Session;
+use elava_observer::{Observer, ObserverArgs, Rhythm};
+use tokio::signal::unix::{SignalKind, signal};
+
+const BINARY: &str = "elava-observer";
+const EXAMPLE: &str = "\
+Exit codes: 0 done, 1 failed or not every scan was complete (--once), 2 wrong usage or configuration.
+Example: elava-observer --once --types ec2:instance --regions eu-west-1 | jq .resource.key";
+
+/// Lists cloud resources; writes one observation a resource and one report a scan. Never writes to the cloud.
+#[derive(Parser)]
+#[command(name = "elava-observer", version, after_help = EXAMPLE)]
+struct Args {
+    #[command(flatten)]
+    observer: ObserverArgs,
+    #[command(flatten)]
+    bus: StageArgs,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exit(BINARY, go(Args::parse()).await)
+}
+
+async fn go(Args { observer: args, bus }: Args) -> anyhow::Result<Finished> {
+    let config = bus.start(BINARY);
+    let kinds = args.kinds(&config).unwrap_or_else(|error| usage_error(BINARY, &error));
+    if bus.check {
+        return Ok(Finished::Clean);
+    }
+    if !config.scanning.enabled {
+        tracing::warn!("`scanning.enabled` is false: nothing is scanned");
+        return Ok(Finished::Clean);
+    }
+    let regions = args.regions(&config);
+    let session = Session::open(args.endpoint_url.as_deref(), &regions).await;
+    let places = match session.places(&regions, &config.scanning.accounts).await {
+        Err(error) if error.is_usage() => usage_error(BINARY, &error),
+        places => places?,
+    };
+    let rhythm = match args.interval {
+        _ if args.once => Rhythm::Once,
+        Some(interval) => Rhythm::Every(interval.get()),
+        None => Rhythm::Tiers(config.scanning),
+    };
+    let observer = Observer::new(places, &kinds, rhythm, usize::from(args.concurrency), args.scan_timeout.get());
+    let sink = Sink::open("observer", &bus).await?;
+    Ok(observer.run(&sink, stop_on_signals()?).await?)
+}
+
+/// Cancelled by SIGTERM or ctrl-c.
+fn stop_on_signals() -> anyhow::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for ctrl-c")?;
+    let told = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        told.cancel();
+    });
+    Ok(stop)
+}

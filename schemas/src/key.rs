@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Which cloud.
@@ -50,8 +50,9 @@ impl FromStr for Provider {
 /// Names one resource for ever. Its text form is `provider/account/region/type/id`, each part
 /// percent-encoded outside `A-Z a-z 0-9 - . _ ~ :`, so it is reversible and safe as a URL path.
 ///
-/// Read from that text or from an object with the five fields.
+/// Read from that text or from an object with the five fields; written as the object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+#[schemars(transform = or_text_form)]
 pub struct ResourceKey {
     /// Which cloud.
     pub provider: Provider,
@@ -64,6 +65,17 @@ pub struct ResourceKey {
     pub kind: String,
     /// The cloud's id within provider, account, region and type.
     pub id: String,
+}
+
+fn or_text_form(schema: &mut Schema) {
+    let mut object = std::mem::take(schema);
+    let description = object.remove("description");
+    *schema = json_schema!({
+        "anyOf": [object, {"type": "string", "pattern": "^(aws|gcp)(/[A-Za-z0-9._~:%-]+){4}$"}],
+    });
+    if let Some(description) = description {
+        schema.insert("description".to_owned(), description);
+    }
 }
 
 /// Why a text is not a resource key.

@@ -42,9 +42,11 @@ pub struct Resource {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monthly_cost_source: Option<String>,
     /// Everything the API returned.
+    #[schemars(default)]
     pub attributes: Attributes,
     /// Other resources that this one refers to, sorted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
     pub relations: Vec<Relation>,
 }
 

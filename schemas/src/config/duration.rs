@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A length of time: a whole number and one of `ms`, `s`, `m`, `h`, `d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -39,6 +39,15 @@ impl Duration {
     pub const fn get(self) -> std::time::Duration {
         self.0
     }
+}
+
+/// For `deserialize_with`: a duration by which something is repeated.
+pub(super) fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let duration = Duration::deserialize(deserializer)?;
+    if duration.0.is_zero() {
+        return Err(serde::de::Error::custom(format!("`{duration}` is not an interval; it must be longer than zero")));
+    }
+    Ok(duration)
 }
 
 impl FromStr for Duration {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_saphyr::{DefaultMessageFormatter, Error, MessageFormatter};
+
 use super::Config;
 use super::expand::expand;
 
@@ -58,9 +60,59 @@ pub fn parse(file: &str, text: &str, variable: &dyn Fn(&str) -> Option<String>) 
         line: error.line,
         message: error.message,
     })?;
-    serde_saphyr::from_str(&expanded).map_err(|error| ConfigError::Wrong {
-        file: file.to_owned(),
-        line: error.location().map_or(1, |location| location.line()),
-        message: error.without_snippet().to_string(),
-    })
+    serde_saphyr::from_str(&expanded).map_err(|error| wrong(file, &expanded, &error))
+}
+
+fn wrong(file: &str, text: &str, error: &serde_saphyr::Error) -> ConfigError {
+    let error = error.without_snippet();
+    let line = error.location().map_or(1, |location| location.line());
+    let mut field = field_at(text, line);
+    if let Error::SerdeMissingField { field: missing, .. } = error {
+        // the place is the first field that is not missing
+        field.pop();
+        field.push(missing);
+    }
+    let reason = DefaultMessageFormatter.format_message(error);
+    let message = match error {
+        // not YAML at all: there is no field yet
+        Error::ExternalMessage { .. } | Error::Eof { .. } => reason.into_owned(),
+        error => format!("{}: {}", field.join("."), allowed(error).unwrap_or(&reason)),
+    };
+    ConfigError::Wrong { file: file.to_owned(), line, message }
+}
+
+/// What is allowed, where the parser's own words do not say it to a person.
+fn allowed(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::SerdeMissingField { .. } => Some("is missing"),
+        Error::DuplicateMappingKey { .. } => Some("is there twice"),
+        Error::InvalidBooleanStrict { .. } | Error::InvalidScalar { ty: "boolean", .. } => {
+            Some("not a boolean; allowed: true, false")
+        }
+        Error::InvalidScalar { ty: "floating point", .. } => Some("not a number"),
+        Error::Unexpected { expected: "mapping start", .. } => Some("not a map; write its fields below it, indented"),
+        Error::Unexpected { expected: "sequence start", .. } => {
+            Some("not a list; write [a, b], or `- a` on lines below")
+        }
+        _ => None,
+    }
+}
+
+/// The path of the field in a line (from 1) of block-style YAML, by indentation:
+/// serde tells where a value is wrong, not what its field is called.
+fn field_at(text: &str, line: u64) -> Vec<&str> {
+    let line = usize::try_from(line).unwrap_or(usize::MAX);
+    let mut path: Vec<&str> = Vec::new();
+    let mut within = usize::MAX;
+    for line in text.lines().take(line).collect::<Vec<_>>().into_iter().rev() {
+        let entry = line.trim_start_matches([' ', '-']);
+        let indent = line.len() - entry.len();
+        let Some((key, _)) = entry.split_once(':') else { continue };
+        if indent < within && !key.starts_with('#') {
+            path.push(key.trim_matches(['"', '\'', ' ']));
+            within = indent;
+        }
+    }
+    path.reverse();
+    path
 }

@@ -102,6 +102,8 @@ pub struct ChangeDetection {
     /// Whether changes are detected at all; history is kept either way.
     pub enabled: bool,
     /// How often open scans are looked at for having been abandoned.
+    #[serde(deserialize_with = "duration::interval")]
+    #[schemars(with = "Duration")]
     pub check_interval: Duration,
     /// How far back a resource counts as recently changed.
     pub lookback_window: Duration,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Duration;
+use super::{Duration, duration};
 
 /// What is looked at, and how often.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -18,6 +18,8 @@ pub struct Scanning {
     /// Resource types to list, such as `ec2:instance`. Default: every type Elava knows.
     pub types: Vec<String>,
     /// The interval of whatever no tier matches.
+    #[serde(deserialize_with = "duration::interval")]
+    #[schemars(with = "Duration")]
     pub interval: Duration,
     /// How often things are scanned; a scope takes the shortest interval of the tiers that match its type.
     pub tiers: BTreeMap<String, Tier>,
@@ -44,6 +46,8 @@ impl Default for Scanning {
 #[serde(deny_unknown_fields)]
 pub struct Tier {
     /// How often what matches is scanned.
+    #[serde(deserialize_with = "duration::interval")]
+    #[schemars(with = "Duration")]
     pub scan_interval: Duration,
     /// A resource matches if any pattern does.
     #[serde(default)]

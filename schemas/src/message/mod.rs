@@ -7,6 +7,7 @@ pub(crate) mod decision;
 pub(crate) mod delivery;
 pub(crate) mod execution;
 pub(crate) mod observation;
+mod place;
 pub(crate) mod policy_result;
 pub(crate) mod request;
 pub(crate) mod scan_report;
@@ -14,7 +15,9 @@ pub(crate) mod scan_report;
 use std::borrow::Cow;
 use std::fmt;
 
+use schemars::Schema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use crate::{
     Approval, Change, DeadLetter, Decision, Delivery, EvaluationRequest, Execution, Observation, PolicyResult,
@@ -35,6 +38,15 @@ macro_rules! messages {
         impl Kind {
             /// Every kind.
             pub const ALL: &[Self] = &[$(Self::$kind,)*];
+
+            /// JSON Schema of its lines, `kind` and `v` included. Aliases and the flat form of a
+            /// resource are read too, but are not what we write, and are not described.
+            #[must_use]
+            pub fn json_schema(self) -> Schema {
+                match self {
+                    $(Self::$kind => line_schema($text, schemars::schema_for!($kind)),)*
+                }
+            }
 
             /// As written in the `kind` field.
             #[must_use]
@@ -61,6 +73,9 @@ macro_rules! messages {
             }
 
             /// Reads one line. Unknown fields are ignored: a newer producer may add some.
+            ///
+            /// # Errors
+            /// [`ParseError`], whose text names what is wrong and where.
             pub fn parse(line: &[u8]) -> Result<Self, ParseError> {
                 match peek_kind(line)? {
                     $(Kind::$kind => body(Kind::$kind, line).map(|body| Self::$kind(Box::new(body))),)*
@@ -140,7 +155,7 @@ pub enum ParseError {
     BadBody {
         /// Which message.
         kind: Kind,
-        /// Names the field, and its column in the line.
+        /// Names the field, its column in the line, and what is wrong or allowed.
         error: String,
     },
 }
@@ -165,6 +180,9 @@ fn current_version() -> u32 {
 ///
 /// Lines that our own stages write begin with the kind, which is looked at first; every other
 /// spelling of JSON is read properly.
+///
+/// # Errors
+/// [`ParseError`] where it is not UTF-8, not an object with a kind, or of a kind or version not read here.
 pub fn peek_kind(line: &[u8]) -> Result<Kind, ParseError> {
     let ours = line.strip_prefix(br#"{"kind":""#).and_then(|rest| {
         Kind::ALL.iter().copied().find(|kind| {
@@ -175,6 +193,9 @@ pub fn peek_kind(line: &[u8]) -> Result<Kind, ParseError> {
         return Ok(kind);
     }
     let text = std::str::from_utf8(line).map_err(|error| ParseError::NotUtf8(error.valid_up_to()))?;
+    if !text.trim_start().starts_with('{') {
+        return Err(ParseError::NotAMessage("expected a JSON object".to_owned()));
+    }
     let head: Head = serde_json::from_str(text).map_err(|error| ParseError::NotAMessage(error.to_string()))?;
     let kind = Kind::ALL
         .iter()
@@ -188,7 +209,32 @@ pub fn peek_kind(line: &[u8]) -> Result<Kind, ParseError> {
 }
 
 fn body<'a, T: Deserialize<'a>>(kind: Kind, line: &'a [u8]) -> Result<T, ParseError> {
-    serde_json::from_slice(line).map_err(|error| ParseError::BadBody { kind, error: error.to_string() })
+    serde_json::from_slice(line).map_err(|error| match std::str::from_utf8(line) {
+        Ok(text) => ParseError::BadBody { kind, error: place::with_field(text, &error) },
+        Err(error) => ParseError::NotUtf8(error.valid_up_to()),
+    })
+}
+
+/// Adds what [`to_line`] adds. `v` may be missing in a line: it is the current version then.
+fn line_schema(kind: &str, mut schema: Schema) -> Schema {
+    let object = schema.ensure_object();
+    let mut properties = Map::new();
+    properties.insert("kind".to_owned(), json!({"const": kind, "description": "What this message is."}));
+    properties.insert("v".to_owned(), json!({"const": CURRENT_VERSION, "description": "The version of this kind."}));
+    if let Some(Value::Object(body)) = object.remove("properties") {
+        properties.extend(body);
+    }
+    let mut required = vec![json!("kind")];
+    if let Some(Value::Array(body)) = object.remove("required") {
+        required.extend(body);
+    }
+    object.insert("properties".to_owned(), properties.into());
+    object.insert("required".to_owned(), required.into());
+    // definitions last: what the line itself looks like is read first
+    if let Some(definitions) = object.remove("$defs") {
+        object.insert("$defs".to_owned(), definitions);
+    }
+    schema
 }
 
 /// Writes one message as a line, without the line feed: `kind` and `v` first.

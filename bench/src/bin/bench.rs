@@ -1,0 +1,88 @@
+//! Runs the benchmarks.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use elava_bench::{Programs, find_nats_server, idle, listing, pipeline};
+use elava_bus::cli::{Finished, exit};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Measures the stages beside raw JetStream and Cloud Custodian
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Figures go to standard output, one JSON object a line; progress to standard error.\n\
+    Example: bench pipeline listing --resources 20000"
+)]
+struct Args {
+    /// Which ones [default: all]
+    which: Vec<Bench>,
+    /// Resources of `pipeline`
+    #[arg(long, default_value_t = 100_000)]
+    resources: usize,
+    /// Instances of `listing`
+    #[arg(long, default_value_t = 5000)]
+    instances: usize,
+    /// Seconds of `idle`
+    #[arg(long, default_value_t = 20)]
+    idle_seconds: u64,
+    /// Folder of the stages' binaries [default: that of this one]
+    #[arg(long, env = "ELAVA_BIN_DIR")]
+    binaries: Option<PathBuf>,
+    /// The nats-server [default: that of `make setup`, else the one on PATH]
+    #[arg(long, env = "ELAVA_NATS_SERVER")]
+    nats_server: Option<PathBuf>,
+    /// Folder of the rules
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/policies"))]
+    policies: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Bench {
+    /// What waiting costs.
+    Idle,
+    /// 100,000 resources over JetStream.
+    Pipeline,
+    /// 5,000 instances through a shell pipe.
+    Listing,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    exit("bench", run_until_told(Args::parse()).await)
+}
+
+/// Dropping a run ends its processes and removes its folders.
+async fn run_until_told(args: Args) -> anyhow::Result<Finished> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        result = run(args) => result.map(|()| Finished::Clean),
+        _ = interrupted.recv() => anyhow::bail!("interrupted"),
+        _ = terminated.recv() => anyhow::bail!("told to stop"),
+    }
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
+    let own = std::env::current_exe()?;
+    let beside = own.parent().context("this program is in no folder")?.to_path_buf();
+    let programs = Programs {
+        binaries: args.binaries.unwrap_or(beside),
+        nats_server: find_nats_server(args.nats_server.as_deref())?,
+        policies: args.policies,
+    };
+    let chosen = |bench| args.which.is_empty() || args.which.contains(&bench);
+    if chosen(Bench::Idle) {
+        idle::run(&programs, Duration::from_secs(args.idle_seconds)).await.context("idle")?;
+    }
+    if chosen(Bench::Pipeline) {
+        pipeline::run(&programs, args.resources).await.context("pipeline")?;
+    }
+    if chosen(Bench::Listing) {
+        listing::run(&programs, args.instances).await.context("listing")?;
+    }
+    Ok(())
+}

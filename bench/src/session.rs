@@ -1,0 +1,111 @@
+//! One nats-server and some stages over it, in a folder that goes away with them.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use async_nats::jetstream::{self, Context};
+use elava_bus::Stream;
+use tempfile::TempDir;
+
+use crate::estate::Page;
+use crate::lag::unacknowledged;
+use crate::publish::publish;
+use crate::server::Server;
+use crate::stages::Stage;
+
+/// Where the programs are.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    /// Folder of the stages' binaries.
+    pub binaries: PathBuf,
+    /// The nats-server.
+    pub nats_server: PathBuf,
+    /// Folder of the policies.
+    pub policies: PathBuf,
+}
+
+/// How long anything may take before it counts as stuck.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// How often the server is asked how far the stages are.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Fields end in the order they are written here: the stages, the server, the folder.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) stages: Vec<Stage>,
+    pub(crate) server: Server,
+    pub(crate) js: Context,
+    pub(crate) folder: TempDir,
+}
+
+impl Session {
+    /// Starts a server and these stages, and waits until they read.
+    pub(crate) async fn start(programs: &Programs, names: &[&'static str]) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("elava-bench-").tempdir()?;
+        let server = Server::start(&programs.nats_server, folder.path()).await?;
+        let js = jetstream::new(async_nats::connect(&server.url).await?);
+        let policies = programs.policies.display().to_string();
+        let mut session = Self { stages: Vec::new(), server, js, folder };
+        for name in names {
+            let arguments: &[&str] = match *name {
+                "detector" => &["--db", DATABASE],
+                "enforcer" => &["--policies", &policies],
+                _ => &[],
+            };
+            let folder = session.folder.path();
+            let mut stage = Stage::start(name, &programs.binaries, &session.server.url, folder, arguments)?;
+            // one after the other: the first makes the streams
+            stage.ready().await?;
+            session.stages.push(stage);
+        }
+        Ok(session)
+    }
+
+    /// Publishes a scan; gives the seconds after which each stage had caught up, in their order.
+    pub(crate) async fn flow(&mut self, pages: &[Page], scan: &str) -> anyhow::Result<Vec<f64>> {
+        let begun = Instant::now();
+        publish(&self.js, pages, "", scan).await?;
+        let mut seconds = Vec::new();
+        // a stage acknowledges what its outputs are stored of: then the next one has all its input
+        for index in 0..self.stages.len() {
+            self.caught_up(index, begun + PATIENCE).await?;
+            seconds.push(begun.elapsed().as_secs_f64());
+        }
+        Ok(seconds)
+    }
+
+    async fn caught_up(&mut self, index: usize, deadline: Instant) -> anyhow::Result<()> {
+        let name = self.stages[index].name;
+        loop {
+            let pages = unacknowledged(&self.js, name, inputs(name)).await?;
+            if pages == 0 {
+                return Ok(());
+            }
+            for stage in &mut self.stages {
+                stage.expect_running()?;
+            }
+            ensure!(Instant::now() < deadline, "{name} has {pages} pages still to read after {PATIENCE:?}");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Bytes of the history on disk.
+    pub(crate) fn history_bytes(&self) -> anyhow::Result<u64> {
+        let file = self.folder.path().join(DATABASE);
+        let log = file.with_extension("duckdb.wal");
+        Ok(file.metadata()?.len() + log.metadata().map_or(0, |metadata| metadata.len()))
+    }
+}
+
+/// The history's file in the session's folder.
+const DATABASE: &str = "history.duckdb";
+
+fn inputs(stage: &str) -> &'static [Stream] {
+    match stage {
+        "detector" => &[Stream::Observation],
+        "enforcer" => &[Stream::Change],
+        "decider" => &[Stream::Change, Stream::Policy],
+        _ => &[Stream::Decision],
+    }
+}

@@ -1,0 +1,241 @@
+//! What follows from a change. Drives every finding except those of violations.
+
+use elava_schemas::config::Config;
+use elava_schemas::{
+    Action, Baseline, Change, ChangeType, Decision, DecisionState, Resource, Severity, Tags, blessed, managed,
+};
+use serde_json::json;
+
+use super::case::{Blessing, Case, Metadata, Raise, finding_metadata, severity, telling};
+use super::text;
+use crate::finding::{Cause, Finding, Origin, fingerprint};
+
+/// What follows from a change, given the open findings that changes drive for the same resource:
+/// decisions, and the findings open afterwards.
+#[must_use]
+pub fn decide_change(change: &Change, open: Vec<Finding>, config: &Config) -> (Vec<Decision>, Vec<Finding>) {
+    let either = |test: fn(&Tags) -> bool| [before(change), after(change)].into_iter().flatten().any(test);
+    let resource = change.current.as_ref().or(change.previous.as_ref());
+    let mut case = Case {
+        config,
+        id: change.id.as_str(),
+        at: change.detected_at,
+        key: &change.resource_key,
+        label: resource.map(Resource::label).unwrap_or_default(),
+        blessing: if either(blessed) { Blessing::Blessed } else { Blessing::None },
+        findings: open,
+        decisions: Vec::new(),
+    };
+    match (change.baseline, change.change_type) {
+        (Baseline::Yes, _) => {
+            case.record(Cause::Baseline, None, "First look".to_owned(), metadata(Cause::Baseline, change));
+        }
+        (Baseline::No, ChangeType::Appeared) => appeared(&mut case, change),
+        (Baseline::No, ChangeType::Disappeared) => disappeared(&mut case, change),
+        (Baseline::No, ChangeType::Modified) => modified(&mut case, change),
+        (Baseline::No, ChangeType::TagDrift) => tag_drift(&mut case, change),
+        (Baseline::No, ChangeType::CostIncrease) => cost_increase(&mut case, change),
+    }
+    (case.decisions, case.findings)
+}
+
+/// Told at once, whatever the resource was. For managed ones a grace period comes later: it sets
+/// `not_before` here, and holds the finding back until then.
+fn disappeared(case: &mut Case, change: &Change) {
+    // Nothing can drift or lack tags any more; that the resource is gone is what is told.
+    let others = std::mem::take(&mut case.findings);
+    let (kept, over): (Vec<Finding>, Vec<Finding>) =
+        others.into_iter().partition(|finding| finding.cause == Cause::Disappeared);
+    case.findings = kept;
+    for finding in over {
+        let message = format!("Gone with its resource: {}", finding.message);
+        case.resolve_as(finding, Action::Audit, message);
+    }
+
+    let alert_on = &case.config.change_detection.alert_on;
+    let protected = case.blessing == Blessing::Blessed && case.config.actions.protection.respect_blessed;
+    let (message, severity) = if protected {
+        ("Blessed resource disappeared", severity(alert_on.disappeared_blessed, Severity::Critical))
+    } else if before(change).is_some_and(managed) {
+        ("Managed resource disappeared", severity(alert_on.disappeared_managed, Severity::Warning))
+    } else {
+        ("Resource disappeared", severity(alert_on.disappeared, Severity::Info))
+    };
+    let metadata = metadata(Cause::Disappeared, change);
+    let Some(severity) = severity else {
+        return case.record(Cause::Disappeared, None, message.to_owned(), metadata);
+    };
+    let decided = case.decisions.len();
+    case.raise(Raise {
+        cause: Cause::Disappeared,
+        policy: None,
+        rule: None,
+        severity,
+        action: if protected { Action::Alert } else { telling(severity) },
+        message: message.to_owned(),
+        metadata: metadata.clone(),
+        origin: None,
+    });
+    let raised = case.decisions.len() > decided;
+    if raised && protected && case.config.policies.auto_remediate.blessed_protection {
+        let finding = fingerprint(case.key, Cause::Disappeared, None, None);
+        let message = "Protect what remains of a blessed resource".to_owned();
+        case.decide(finding, DecisionState::New, Action::Protect, severity, message, metadata);
+    }
+}
+
+fn appeared(case: &mut Case, change: &Change) {
+    let earlier = case.take(Cause::Disappeared, |_| true);
+    let is_back = earlier.is_some();
+    if let Some(finding) = earlier {
+        case.resolve(finding, "Resource is back".to_owned());
+    }
+    let missing = after(change).map(|tags| missing_tags(case.config, tags)).unwrap_or_default();
+    if !missing.is_empty() {
+        untagged(case, change, &missing);
+    } else if !is_back {
+        let severity = severity(case.config.change_detection.alert_on.appeared, Severity::Info);
+        case.record(Cause::Appeared, severity, "Resource appeared".to_owned(), metadata(Cause::Appeared, change));
+    }
+}
+
+/// A new resource that lacks required tags. Tags that could not be read are unknown, not missing.
+fn untagged(case: &mut Case, change: &Change, missing: &[&str]) {
+    let message = format!("New resource lacks required tags ({})", missing.join(", "));
+    let mut metadata = metadata(Cause::NewUntagged, change);
+    metadata.insert("missing_tags".to_owned(), json!(missing));
+    let Some(severity) = severity(case.config.change_detection.alert_on.new_untagged, Severity::Info) else {
+        return case.record(Cause::NewUntagged, None, message, metadata);
+    };
+    let auto_tag = case.config.actions.tagging.auto_tag_untagged;
+    case.raise(Raise {
+        cause: Cause::NewUntagged,
+        policy: None,
+        rule: None,
+        severity,
+        action: if auto_tag { Action::AutoTag } else { telling(severity) },
+        message,
+        metadata,
+        origin: None,
+    });
+}
+
+fn modified(case: &mut Case, change: &Change) {
+    // A lower cost has no change of its own: it comes with the modification that made it.
+    let cost = change.current.as_ref().and_then(|resource| resource.monthly_cost_usd);
+    let is_over = |finding: &Finding| match (&finding.origin, cost) {
+        (Some(Origin::MonthlyCostUsd(before)), Some(now)) => now <= *before,
+        _ => false,
+    };
+    if let Some(finding) = case.take(Cause::CostIncrease, is_over) {
+        let message = format!("Estimated cost is down again to {} a month", text::dollars(cost));
+        case.resolve(finding, message);
+    }
+    let severity = severity(case.config.change_detection.alert_on.modified, Severity::Info);
+    case.record(Cause::Modified, severity, "Resource modified".to_owned(), metadata(Cause::Modified, change));
+}
+
+fn tag_drift(case: &mut Case, change: &Change) {
+    let metadata = metadata(Cause::TagDrift, change);
+    let (Some(previous), Some(current)) = (before(change), after(change)) else {
+        return case.record(Cause::TagDrift, None, "Tags changed".to_owned(), metadata);
+    };
+    let missing_before = missing_tags(case.config, previous);
+    let complete = missing_tags(case.config, current).is_empty();
+    if let Some(finding) = case.take(Cause::NewUntagged, |_| complete) {
+        case.resolve(finding, "All required tags are there".to_owned());
+        // Adding the tags that were asked for is no drift.
+        let is_mend = |name: &String| missing_before.contains(&name.as_str());
+        if differing(previous, current).all(is_mend) {
+            return case.record(Cause::TagDrift, None, "Required tags added".to_owned(), metadata);
+        }
+    }
+    let restored = |finding: &Finding| matches!(&finding.origin, Some(Origin::Tags(tags)) if tags == current);
+    if let Some(finding) = case.take(Cause::TagDrift, restored) {
+        return case.resolve(finding, "Tags are again as they were".to_owned());
+    }
+    drifted(case, previous, current, metadata);
+}
+
+fn drifted(case: &mut Case, previous: &Tags, current: &Tags, mut metadata: Metadata) {
+    let message = format!("Tags drifted ({})", text::tag_changes(previous, current));
+    // What to restore is what was there before the first drift, not before the last.
+    let open = case.findings.iter().find(|finding| finding.cause == Cause::TagDrift);
+    let original = match open.and_then(|finding| finding.origin.clone()) {
+        Some(Origin::Tags(tags)) => tags,
+        _ => previous.clone(),
+    };
+    metadata.insert("previous_tags".to_owned(), json!(original));
+    metadata.insert("current_tags".to_owned(), json!(current));
+    let Some(severity) = severity(case.config.change_detection.alert_on.tag_drift, Severity::Warning) else {
+        return case.record(Cause::TagDrift, None, message, metadata);
+    };
+    let action = if case.remediates_tags() { Action::EnforcePolicy } else { telling(severity) };
+    if action == Action::EnforcePolicy {
+        metadata.insert("action".to_owned(), "restore_tags".into());
+    }
+    case.raise(Raise {
+        cause: Cause::TagDrift,
+        policy: None,
+        rule: None,
+        severity,
+        action,
+        message,
+        metadata,
+        origin: Some(Origin::Tags(original)),
+    });
+}
+
+fn cost_increase(case: &mut Case, change: &Change) {
+    let cost = |resource: &Option<Resource>| resource.as_ref().and_then(|resource| resource.monthly_cost_usd);
+    let (before, after) = (cost(&change.previous), cost(&change.current));
+    let message = format!("Estimated cost rose from {} to {} a month", text::dollars(before), text::dollars(after));
+    let mut metadata = metadata(Cause::CostIncrease, change);
+    metadata.insert("monthly_cost_usd_before".to_owned(), json!(before));
+    metadata.insert("monthly_cost_usd_after".to_owned(), json!(after));
+    let Some(severity) = severity(case.config.change_detection.alert_on.cost_increase, Severity::Warning) else {
+        return case.record(Cause::CostIncrease, None, message, metadata);
+    };
+    case.raise(Raise {
+        cause: Cause::CostIncrease,
+        policy: None,
+        rule: None,
+        severity,
+        action: telling(severity),
+        message,
+        metadata,
+        origin: before.map(Origin::MonthlyCostUsd),
+    });
+}
+
+/// The tags before, where they are known.
+fn before(change: &Change) -> Option<&Tags> {
+    change.previous.as_ref().and_then(|resource| resource.tags.as_ref())
+}
+
+/// The tags after, where they are known.
+fn after(change: &Change) -> Option<&Tags> {
+    change.current.as_ref().and_then(|resource| resource.tags.as_ref())
+}
+
+fn missing_tags<'a>(config: &'a Config, tags: &Tags) -> Vec<&'a str> {
+    let required = config.actions.tagging.required_tags.iter();
+    required.map(String::as_str).filter(|name| !tags.contains_key(*name)).collect()
+}
+
+/// The names of tags that are not the same in both.
+fn differing<'a>(before: &'a Tags, after: &'a Tags) -> impl Iterator<Item = &'a String> {
+    let gone = before.keys().filter(|name| !after.contains_key(*name));
+    gone.chain(after.iter().filter(|(name, value)| before.get(*name) != Some(value)).map(|(name, _)| name))
+}
+
+fn metadata(cause: Cause, change: &Change) -> Metadata {
+    let mut metadata = finding_metadata(cause, None, None);
+    if !change.details.is_empty() {
+        metadata.insert("details".to_owned(), change.details.as_str().into());
+    }
+    if let Some(actor) = &change.cause {
+        metadata.insert("principal".to_owned(), actor.principal.as_str().into());
+    }
+    metadata
+}

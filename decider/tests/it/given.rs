@@ -1,0 +1,139 @@
+//! Short words for inputs, configurations and decisions.
+
+use std::collections::BTreeMap;
+
+use elava_decider::{Finding, decide_change, decide_result};
+use elava_schemas::config::Config;
+use elava_schemas::{
+    Baseline, Change, ChangeId, ChangeType, Decision, Message, PolicyError, PolicyResult, Resource, ResourceKey,
+    ResultId, Severity, Subject, Tags, Timestamp, Violation,
+};
+
+/// The configuration with these lines of YAML instead of the defaults.
+pub(crate) fn config(yaml: &str) -> Config {
+    elava_schemas::config::parse("test.yaml", &format!("version: \"2.0\"\n{yaml}\n"), &|_| None).expect(yaml)
+}
+
+/// `a=1,b=2`; `?` for tags that could not be read.
+pub(crate) fn tags(text: &str) -> Option<Tags> {
+    let pair = |pair: &str| pair.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+    (text != "?").then(|| text.split(',').filter_map(pair).collect::<BTreeMap<_, _>>())
+}
+
+pub(crate) fn key(id: &str) -> ResourceKey {
+    format!("aws/123456789012/us-east-1/rds:db/{id}").parse().expect("a key")
+}
+
+pub(crate) fn resource(id: &str, tag_text: &str, cost: Option<f64>) -> Resource {
+    Resource { name: Some("orders".into()), tags: tags(tag_text), monthly_cost_usd: cost, ..Resource::new(key(id)) }
+}
+
+/// A change of the resource `db-1`; its id says what it is, so that equal changes have equal ids.
+pub(crate) fn change(sort: ChangeType, previous: Option<Resource>, current: Option<Resource>) -> Change {
+    let ids = format!("{sort:?} {previous:?} {current:?}");
+    let key = previous.as_ref().or(current.as_ref()).map(|resource| resource.key.clone()).expect("a resource");
+    Change {
+        id: ChangeId::of(&[&ids]),
+        change_type: sort,
+        baseline: Baseline::No,
+        resource_key: key,
+        version: "v1".into(),
+        previous,
+        current,
+        diff: Vec::new(),
+        detected_at: Timestamp::UNIX_EPOCH,
+        scan_id: None,
+        details: "as detected".into(),
+        cause: None,
+        earlier_life: None,
+        history: None,
+    }
+}
+
+pub(crate) fn gone(tags: &str) -> Message {
+    change(ChangeType::Disappeared, Some(resource("db-1", tags, None)), None).into()
+}
+
+pub(crate) fn new(tags: &str) -> Message {
+    change(ChangeType::Appeared, None, Some(resource("db-1", tags, None))).into()
+}
+
+pub(crate) fn first(sort: ChangeType, tags: &str) -> Message {
+    let current = resource("db-1", tags, None);
+    Change { baseline: Baseline::Yes, ..change(sort, None, Some(current)) }.into()
+}
+
+pub(crate) fn drift(before: &str, after: &str) -> Message {
+    let (before, after) = (resource("db-1", before, None), resource("db-1", after, None));
+    change(ChangeType::TagDrift, Some(before), Some(after)).into()
+}
+
+pub(crate) fn modified(before: f64, after: f64) -> Message {
+    let (before, after) = (resource("db-1", "", Some(before)), resource("db-1", "", Some(after)));
+    change(ChangeType::Modified, Some(before), Some(after)).into()
+}
+
+pub(crate) fn dearer(before: f64, after: f64) -> Message {
+    let (before, after) = (resource("db-1", "", Some(before)), resource("db-1", "", Some(after)));
+    change(ChangeType::CostIncrease, Some(before), Some(after)).into()
+}
+
+/// `critical day2.security/public: Open to the world`, separated by `;`.
+pub(crate) fn violations(text: &str) -> Vec<Violation> {
+    let violation = |text: &str| {
+        let (head, message) = text.split_once(": ")?;
+        let (severity, rule) = head.trim().split_once(' ')?;
+        let (policy, rule) = rule.split_once('/')?;
+        Some(Violation {
+            policy: policy.into(),
+            rule: rule.into(),
+            severity: Severity::ALL.into_iter().find(|known| known.as_str() == severity)?,
+            message: message.into(),
+            suggestion: Some("Mend it".into()),
+        })
+    };
+    text.split(';').filter_map(violation).collect()
+}
+
+/// A policy result with violations, and policies that could not be evaluated.
+pub(crate) fn result_with(tag_text: &str, violated: &str, errors: &[&str], subject: Subject) -> Message {
+    let error = |policy: &&str| PolicyError { policy: (*policy).into(), message: "no".into() };
+    PolicyResult {
+        id: ResultId::of(&[tag_text, violated, &errors.join(","), &format!("{subject:?}")]),
+        resource_key: key("db-1"),
+        version: "v1".into(),
+        subject,
+        resource: resource("db-1", tag_text, None).label(),
+        compliant: violated.is_empty() && errors.is_empty(),
+        violations: violations(violated),
+        errors: errors.iter().map(error).collect(),
+        bundle: "b".into(),
+        evaluated_at: Timestamp::UNIX_EPOCH,
+        caused_by: None,
+    }
+    .into()
+}
+
+pub(crate) fn result(violated: &str) -> Message {
+    result_with("", violated, &[], Subject::Present)
+}
+
+/// Decides one input by the pure core.
+pub(crate) fn decide(input: &Message, open: Vec<Finding>, config: &Config) -> (Vec<Decision>, Vec<Finding>) {
+    match input {
+        Message::Change(change) => decide_change(change, open, config),
+        Message::PolicyResult(result) => decide_result(result, open, config),
+        other => panic!("{} is not decided", other.kind()),
+    }
+}
+
+/// `alert critical new: Blessed resource disappeared`: a decision without the resource's name.
+pub(crate) fn line(decision: &Decision) -> String {
+    let reason = decision.reason.strip_suffix(": db orders (rds:db, us-east-1)").expect(&decision.reason);
+    let flag = |name: &str| decision.metadata.get(name) == Some(&true.into());
+    let flags =
+        [(decision.requires_approval, " approval"), (flag("blessed"), " blessed"), (flag("dry_run"), " dry-run")];
+    let flags: String = flags.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
+    let (action, severity) = (decision.action.as_str(), decision.severity.as_str());
+    format!("{action} {severity} {}{flags}: {reason}", decision.state.as_str())
+}

@@ -1,0 +1,293 @@
+//! The stage: batches in, changes out, everything between in one transaction of the history.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+
+use bytes::Bytes;
+use elava_bus::{
+    Batch, Consumes, Emit, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, Stream,
+};
+use elava_schemas::Kind;
+use elava_schemas::config::Config;
+use hashbrown::{HashMap, HashSet};
+use tokio::task::block_in_place;
+
+use crate::batch::{self, Memory, Settings};
+use crate::decode::{Line, Row, decode};
+use crate::diff::Tracking;
+use crate::index::Scope;
+use crate::prices::{PriceError, Prices};
+use crate::query::{self, Query};
+use crate::record::Recorder;
+use crate::store::{History, HistoryError, Progress};
+
+/// Where the history is asked.
+const QUERY_SUBJECT: &str = "elava.history.query";
+
+/// The detector stage. Holds the history open for writing: only one can, per file.
+pub struct Detector {
+    settings: Settings,
+    state: Mutex<State>,
+}
+
+/// Why the detector cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The price table is wrong.
+    #[error("cannot use the price table")]
+    Prices(#[source] PriceError),
+    /// The history cannot be used.
+    #[error("cannot use the history")]
+    History(#[source] HistoryError),
+}
+
+struct State {
+    history: History,
+    memory: Memory,
+    /// Up to where each source is in the history.
+    applied: HashMap<Source, u64>,
+    /// Up to where outputs are stored downstream, by partition.
+    stored: HashMap<u16, u64>,
+    /// Resources with open violations.
+    violators: HashSet<u64>,
+}
+
+impl Detector {
+    /// Opens the history, made or migrated as needed, and loads what exists.
+    pub fn open(path: &Path, config: &Config) -> Result<Self, SetupError> {
+        let settings = settings(config)?;
+        let state = State::open(path).map_err(SetupError::History)?;
+        tracing::info!(history = %path.display(), resources = state.memory.index.len(), "history opened");
+        Ok(Self { settings, state: Mutex::new(state) })
+    }
+
+    /// Checks the configuration and opens nothing.
+    pub fn check(config: &Config) -> Result<(), SetupError> {
+        settings(config).map(drop)
+    }
+
+    fn state(&self) -> Result<MutexGuard<'_, State>, Failure> {
+        self.state.lock().map_err(|_| Failure::Fatal("an earlier batch panicked half-way".into()))
+    }
+}
+
+fn settings(config: &Config) -> Result<Settings, SetupError> {
+    let prices = config.change_detection.prices.as_ref().map(PathBuf::from);
+    Ok(Settings {
+        tracking: Tracking::new(&config.change_detection),
+        prices: Prices::load(prices.as_deref()).map_err(SetupError::Prices)?,
+    })
+}
+
+impl Stage for Detector {
+    const SPEC: StageSpec = StageSpec {
+        name: "detector",
+        inputs: &[Stream::Observation, Stream::Policy, Stream::Decision, Stream::Execution],
+        output: Some(Stream::Change),
+        consumes,
+        position: Position::Own,
+        batch_pages: 40,
+        health_port: 9311,
+    };
+
+    async fn handle(&self, batch: &Batch) -> Result<Output, Failure> {
+        block_in_place(|| {
+            // the larger part of the work is reading, and needs no lock
+            let mut rejected = Vec::new();
+            let lines = decode(batch, consumes, &mut rejected);
+            self.state()?.handle(batch, lines, rejected, &self.settings).map_err(failure)
+        })
+    }
+
+    async fn resume(
+        &self,
+        source: &Source,
+        checkpoint: Option<u64>,
+        _state: Vec<(String, Bytes)>,
+    ) -> Result<Resume, Failure> {
+        block_in_place(|| self.state()?.resume(source, checkpoint.unwrap_or(0)).map_err(failure))
+    }
+
+    async fn stored(&self, source: &Source, sequence: u64) -> Result<(), Failure> {
+        if let Source::Partition { stream: Stream::Observation, partition } = source {
+            // removed from the outbox with the next batch
+            let mut state = block_in_place(|| self.state())?;
+            let stored = state.stored.entry(*partition).or_default();
+            *stored = (*stored).max(sequence);
+        }
+        Ok(())
+    }
+
+    fn subjects(&self) -> &'static [&'static str] {
+        &[QUERY_SUBJECT]
+    }
+
+    async fn answer(&self, _subject: &str, body: Bytes) -> Result<Vec<Bytes>, String> {
+        let query = Query::parse(&body).map_err(|error| elava_bus::cli::chain(&error))?;
+        let rows = block_in_place(|| {
+            let state = self.state().map_err(|error| elava_bus::cli::chain(&error))?;
+            query::run(&state.history, &query).map_err(|error| elava_bus::cli::chain(&error))
+        })?;
+        let line = |row| serde_json::to_vec(&row).map(Bytes::from).map_err(|error| error.to_string());
+        rows.into_iter().map(line).collect()
+    }
+
+    async fn finish(&self) -> Result<Output, Failure> {
+        let state = block_in_place(|| self.state())?;
+        for (scope, scan) in state.memory.scans.iter() {
+            let Scope { account, region, kind, .. } = state.memory.index.scope(scope);
+            tracing::warn!(scan = scan.id, account, region, r#type = kind, received = scan.received(), "scan incomplete: its report has not come");
+        }
+        Ok(Output::default())
+    }
+}
+
+fn consumes(kind: Kind) -> Consumes {
+    match kind {
+        Kind::Observation | Kind::ScanReport => Consumes::Takes,
+        Kind::Change
+        | Kind::PolicyResult
+        | Kind::Decision
+        | Kind::Approval
+        | Kind::Execution
+        | Kind::Delivery => Consumes::TakesAndPasses,
+        Kind::DeadLetter | Kind::ScanRequest | Kind::EvaluationRequest => Consumes::Passes,
+    }
+}
+
+fn failure(error: HistoryError) -> Failure {
+    match &error {
+        HistoryError::Sql { .. } | HistoryError::Open { .. } => Failure::Unavailable(error.into()),
+        HistoryError::Wrong { .. } | HistoryError::Missing { .. } => Failure::Poison(error.into()),
+        HistoryError::Newer { .. } | HistoryError::Migrate { .. } => Failure::Fatal(error.into()),
+    }
+}
+
+impl State {
+    fn open(path: &Path) -> Result<Self, HistoryError> {
+        let history = History::open(path)?;
+        let streams = Stream::ALL.into_iter();
+        let by_name: HashMap<&str, Stream> = streams.map(|stream| (stream.name(), stream)).collect();
+        let positions = history.positions()?.into_iter().filter_map(|position| {
+            let stream = *by_name.get(position.stream.as_str())?;
+            Some((Source::Partition { stream, partition: position.partition }, position.applied))
+        });
+        let applied = positions.collect();
+        let (memory, violators) = (history.memory()?, history.violators()?);
+        Ok(Self { history, memory, applied, stored: HashMap::new(), violators })
+    }
+
+    fn resume(&mut self, source: &Source, checkpoint: u64) -> Result<Resume, HistoryError> {
+        let Source::Partition { stream, partition } = *source else {
+            return Ok(Resume { from: 1, pending: Vec::new() });
+        };
+        let positions = self.history.positions()?;
+        let position = positions.iter().find(|p| p.stream == stream.name() && p.partition == partition);
+        let from = position.map_or(1, |position| position.resume);
+        let pending = if stream == Stream::Observation {
+            // what the open scans have seen is read again
+            self.memory.scans.forget(partition);
+            self.history.outbox(partition, checkpoint)?
+        } else {
+            Vec::new()
+        };
+        Ok(Resume { from, pending })
+    }
+
+    fn handle(
+        &mut self,
+        batch: &Batch,
+        mut lines: Vec<Line>,
+        mut rejected: Vec<Rejection>,
+        settings: &Settings,
+    ) -> Result<Output, HistoryError> {
+        let applied = match batch.source {
+            Source::Pipe => 0,
+            Source::Partition { .. } => self.applied.get(&batch.source).copied().unwrap_or(0),
+        };
+        rejected.retain(|rejection| rejection.sequence > applied);
+        let messages = self.observe(batch, &mut lines, &mut rejected, settings, applied)?;
+        self.record(batch, lines, applied)?;
+        if batch.last_sequence() > applied {
+            self.applied.insert(batch.source.clone(), batch.last_sequence());
+        }
+        rejected.sort_by_key(|rejection| (rejection.sequence, rejection.line));
+        Ok(Output { messages, rejected, state: Vec::new() })
+    }
+
+    /// Observations and scan reports: of the observation stream or a pipe.
+    fn observe(
+        &mut self,
+        batch: &Batch,
+        lines: &mut [Line],
+        rejected: &mut Vec<Rejection>,
+        settings: &Settings,
+        applied: u64,
+    ) -> Result<Vec<Emit>, HistoryError> {
+        let partition = match batch.source {
+            Source::Pipe => None,
+            Source::Partition { stream: Stream::Observation, partition } => Some(partition),
+            Source::Partition { .. } => return Ok(Vec::new()),
+        };
+        let mut effects = match batch::run(&mut self.memory, &self.history, settings, partition, applied, lines) {
+            Ok(effects) => effects,
+            Err((effects, error)) => {
+                effects.undo(&mut self.memory);
+                return Err(error);
+            }
+        };
+        let progress = self.progress(batch, applied);
+        if let Err(error) = self.history.apply(&mut effects, progress.as_ref()) {
+            effects.undo(&mut self.memory);
+            return Err(error);
+        }
+        rejected.append(&mut effects.rejected);
+        let emit = |detected: batch::Detected| Emit { sequence: detected.sequence, message: detected.change.into() };
+        Ok(effects.changes.into_iter().map(emit).collect())
+    }
+
+    /// What later stages said.
+    fn record(&mut self, batch: &Batch, lines: Vec<Line>, applied: u64) -> Result<(), HistoryError> {
+        let mut recorder = Recorder::default();
+        for line in lines.into_iter().filter(|line| line.page.sequence > applied) {
+            if let Row::Recorded(message) = line.row {
+                let index = &self.memory.index;
+                recorder.add(message, &|id| index.is_known(id), &self.violators);
+            }
+        }
+        let evaluated = recorder.evaluated();
+        let open = if evaluated.is_empty() { Vec::new() } else { self.history.open_violations(&evaluated)? };
+        let records = recorder.finish(open);
+        let progress = match batch.source {
+            Source::Partition { stream: Stream::Observation, .. } => None,
+            _ => self.progress(batch, applied),
+        };
+        self.history.record(&records, progress.as_ref())?;
+        for (id, _) in &records.keys {
+            self.memory.index.insert_gone(*id);
+        }
+        for id in &evaluated {
+            let open = records.violations.iter().any(|row| row.resource == *id && row.closed.is_none());
+            if open { self.violators.insert(*id) } else { self.violators.remove(id) };
+        }
+        Ok(())
+    }
+
+    /// Where the history will be once this batch is in it.
+    fn progress(&self, batch: &Batch, applied: u64) -> Option<Progress> {
+        let Source::Partition { stream, partition } = batch.source else { return None };
+        let last = batch.last_sequence();
+        if last <= applied {
+            return None;
+        }
+        let open = if stream == Stream::Observation { self.memory.scans.first_sequence(partition) } else { None };
+        let stored = if stream == Stream::Observation { self.stored.get(&partition).copied() } else { None };
+        Some(Progress {
+            stream: stream.name(),
+            partition,
+            applied: last,
+            resume: open.map_or(last + 1, |first| first.min(last + 1)),
+            stored: stored.unwrap_or(0),
+        })
+    }
+}

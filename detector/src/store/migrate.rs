@@ -1,0 +1,109 @@
+//! Numbered migrations, each run once; views and macros, made anew at each start.
+
+use duckdb::{Connection, params};
+
+use super::{HistoryError, Tried};
+
+struct Migration {
+    number: u32,
+    name: &'static str,
+    sql: &'static str,
+}
+
+/// Never changed once released; a new one is added at the end.
+const MIGRATIONS: &[Migration] =
+    &[Migration { number: 1, name: "0001_init", sql: include_str!("migrations/0001_init.sql") }];
+
+/// In order: later ones use earlier ones.
+const DEFINITIONS: &[&str] = &[
+    include_str!("macros/text.sql"),
+    include_str!("views/coverage.sql"),
+    include_str!("views/resources.sql"),
+    include_str!("views/versions.sql"),
+    include_str!("views/change_log.sql"),
+    include_str!("views/open_violations.sql"),
+    include_str!("views/blessed.sql"),
+    include_str!("views/stored.sql"),
+    include_str!("macros/versions.sql"),
+    include_str!("macros/changes.sql"),
+];
+
+const LEDGER: &str = "
+CREATE TABLE IF NOT EXISTS migrations (number UINTEGER NOT NULL, name VARCHAR NOT NULL, applied_at TIMESTAMPTZ NOT NULL);
+COMMENT ON TABLE migrations IS 'The changes to this schema that have been made';";
+
+/// Brings a file to the schema of this build. Running it again changes nothing.
+pub(super) fn migrate(connection: &Connection) -> Result<(), HistoryError> {
+    connection.execute_batch(LEDGER).tried("prepare")?;
+    let found: u32 = connection
+        .query_row("SELECT coalesce(max(number), 0)::UINTEGER FROM migrations", [], |row| row.get(0))
+        .tried("read the version of")?;
+    let known = MIGRATIONS.last().map_or(0, |migration| migration.number);
+    if found > known {
+        return Err(HistoryError::Newer { found, known });
+    }
+    for migration in MIGRATIONS.iter().filter(|migration| migration.number > found) {
+        run(connection, migration).map_err(|source| HistoryError::Migrate { name: migration.name, source })?;
+    }
+    DEFINITIONS.iter().try_for_each(|sql| connection.execute_batch(sql)).tried("define the views of")
+}
+
+fn run(connection: &Connection, migration: &Migration) -> duckdb::Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch(migration.sql)?;
+    transaction.execute(
+        "INSERT INTO migrations VALUES (?, ?, now())",
+        params![migration.number, migration.name],
+    )?;
+    transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema(connection: &Connection) -> Vec<String> {
+        let sql = "SELECT coalesce(sql, '') FROM duckdb_tables() UNION ALL SELECT coalesce(sql, '') FROM duckdb_views()
+            UNION ALL SELECT function_name || coalesce(macro_definition, '') FROM duckdb_functions() WHERE NOT internal ORDER BY 1";
+        let mut statement = connection.prepare(sql).expect("a statement");
+        statement.query_map([], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("texts")
+    }
+
+    #[test]
+    fn migrating_twice_changes_nothing() {
+        let connection = Connection::open_in_memory().expect("a database");
+        migrate(&connection).expect("a fresh database");
+        let fresh = schema(&connection);
+        migrate(&connection).expect("a migrated database");
+        assert_eq!(schema(&connection), fresh);
+        let rows: i64 = connection.query_row("SELECT count(*) FROM migrations", [], |row| row.get(0)).expect("a count");
+        assert_eq!(rows, MIGRATIONS.len() as i64);
+    }
+
+    #[test]
+    fn a_newer_history_is_refused() {
+        let connection = Connection::open_in_memory().expect("a database");
+        migrate(&connection).expect("a fresh database");
+        connection.execute_batch("INSERT INTO migrations VALUES (999, 'x', now())").expect("a row");
+        let error = migrate(&connection).expect_err("it is newer");
+        assert_eq!(
+            error.to_string(),
+            "the history is of a newer version (migration 999) than this build knows (1)"
+        );
+    }
+
+    #[test]
+    fn public_tables_and_columns_are_explained() {
+        let connection = Connection::open_in_memory().expect("a database");
+        migrate(&connection).expect("a fresh database");
+        let sql = "SELECT table_name || '.' || column_name FROM duckdb_columns()
+            WHERE NOT internal AND comment IS NULL AND table_name NOT IN ('current', 'closed', 'migrations')
+            AND table_name IN (SELECT table_name FROM duckdb_tables())
+            UNION ALL SELECT table_name FROM duckdb_tables() WHERE comment IS NULL
+            UNION ALL SELECT view_name FROM duckdb_views() WHERE NOT internal AND comment IS NULL";
+        let mut statement = connection.prepare(sql).expect("a statement");
+        let silent: Vec<String> =
+            statement.query_map([], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("texts");
+        assert_eq!(silent, [""; 0]);
+    }
+}

@@ -1,0 +1,134 @@
+//! The history: one DuckDB file. All SQL is in `.sql` files beside this one.
+
+mod migrate;
+mod read;
+mod records;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+use duckdb::{AccessMode, Config, Connection};
+
+pub(crate) use records::{Records, StoredViolation};
+pub(crate) use write::Progress;
+
+/// DuckDB's own share of the detector's memory.
+const MEMORY: &str = "256MB";
+
+/// A history, opened.
+pub struct History {
+    connection: Connection,
+}
+
+/// Why the history cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// The file cannot be opened: another process writes it, or it is no DuckDB file.
+    #[error("cannot open the history {}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: duckdb::Error,
+    },
+    /// A newer build has written it.
+    #[error("the history is of a newer version (migration {found}) than this build knows ({known})")]
+    Newer {
+        /// Its last migration.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
+    /// A migration failed; the file is as it was.
+    #[error("cannot migrate the history to {name}")]
+    Migrate {
+        /// The migration.
+        name: &'static str,
+        /// Why.
+        source: duckdb::Error,
+    },
+    /// A statement failed.
+    #[error("cannot {action} the history")]
+    Sql {
+        /// What was tried.
+        action: &'static str,
+        /// Why.
+        source: duckdb::Error,
+    },
+    /// Something stored cannot be understood.
+    #[error("the history holds a wrong {what}: {text}")]
+    Wrong {
+        /// What.
+        what: &'static str,
+        /// As it is stored.
+        text: String,
+    },
+    /// Something that must be there is not.
+    #[error("the history lacks {what} ({id})")]
+    Missing {
+        /// What.
+        what: &'static str,
+        /// Number of the resource.
+        id: u64,
+    },
+}
+
+/// Names what was tried when a statement fails.
+pub(crate) trait Tried<T> {
+    fn tried(self, action: &'static str) -> Result<T, HistoryError>;
+}
+
+impl<T> Tried<T> for duckdb::Result<T> {
+    fn tried(self, action: &'static str) -> Result<T, HistoryError> {
+        self.map_err(|source| HistoryError::Sql { action, source })
+    }
+}
+
+impl History {
+    /// Opens a history for writing, made or migrated as needed. Only one process can.
+    pub fn open(path: &Path) -> Result<Self, HistoryError> {
+        let history = Self::connect(path, AccessMode::ReadWrite)?;
+        migrate::migrate(&history.connection)?;
+        Ok(history)
+    }
+
+    /// Opens a history that nobody writes at the moment.
+    pub fn open_read_only(path: &Path) -> Result<Self, HistoryError> {
+        Self::connect(path, AccessMode::ReadOnly)
+    }
+
+    fn connect(path: &Path, mode: AccessMode) -> Result<Self, HistoryError> {
+        let open = || {
+            let config = Config::default().access_mode(mode)?.max_memory(MEMORY)?.threads(2)?;
+            let connection = Connection::open_with_flags(path, config)?;
+            connection.execute_batch(include_str!("session.sql"))?;
+            Ok(connection)
+        };
+        let connection = open().map_err(|source| HistoryError::Open { path: path.to_owned(), source })?;
+        Ok(Self { connection })
+    }
+
+    /// The connection, for queries.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Runs `work` in one transaction.
+    pub(crate) fn transaction<T>(
+        &self,
+        work: impl FnOnce() -> Result<T, HistoryError>,
+    ) -> Result<T, HistoryError> {
+        self.connection.execute_batch("BEGIN").tried("begin to write")?;
+        let result = work().and_then(|value| {
+            self.connection.execute_batch("COMMIT").tried("commit to")?;
+            Ok(value)
+        });
+        if result.is_err()
+            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+        {
+            // a failed commit has rolled back already
+            tracing::debug!(%error, "no transaction to roll back");
+        }
+        result
+    }
+}

@@ -1,0 +1,247 @@
+//! What the detector reads of its history.
+
+use std::fmt::Write as _;
+
+use duckdb::{Row, params};
+use elava_bus::Emit;
+use elava_schemas::{
+    Baseline, Change, ChangeHistory, ChangeId, EarlierLife, Resource, ResourceKey, ScanId, ScopeRef, Timestamp,
+};
+use hashbrown::HashSet;
+use serde::de::DeserializeOwned;
+
+use super::{History, HistoryError, Tried};
+use crate::batch::{Memory, Past, Version};
+use crate::content::{Hash, short_hash};
+use crate::index::Entry;
+
+/// How far one partition of one stream is in the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoredPosition {
+    pub(crate) stream: String,
+    pub(crate) partition: u16,
+    pub(crate) applied: u64,
+    pub(crate) resume: u64,
+}
+
+pub(super) fn instant(micros: i64) -> Result<Timestamp, HistoryError> {
+    Timestamp::from_timestamp_micros(micros)
+        .ok_or_else(|| HistoryError::Wrong { what: "time", text: micros.to_string() })
+}
+
+fn json<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, HistoryError> {
+    serde_json::from_str(text).map_err(|error| HistoryError::Wrong { what, text: format!("{text} ({error})") })
+}
+
+/// Reads a string that is a JSON string's content.
+fn word<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, HistoryError> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned()))
+        .map_err(|error| HistoryError::Wrong { what, text: format!("{text} ({error})") })
+}
+
+fn hash(text: &str) -> Result<Hash, HistoryError> {
+    Hash::parse(text).ok_or_else(|| HistoryError::Wrong { what: "version", text: text.to_owned() })
+}
+
+pub(super) fn list(ids: &[u64]) -> String {
+    let mut text = String::with_capacity(ids.len() * 21);
+    for id in ids {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        write!(text, "{id}").expect("writing to a String does not fail");
+    }
+    text
+}
+
+impl Past for History {
+    fn current(&self, ids: &[u64]) -> Result<Vec<Version>, HistoryError> {
+        let mut versions = Vec::with_capacity(ids.len());
+        self.each(include_str!("read_current.sql"), params![list(ids)], |row| {
+            versions.push(version(row)?);
+            Ok(())
+        })?;
+        Ok(versions)
+    }
+
+    fn earlier_lives(&self, ids: &[u64]) -> Result<Vec<(u64, EarlierLife)>, HistoryError> {
+        let mut lives = Vec::new();
+        self.each(include_str!("read_lives.sql"), params![list(ids)], |row| {
+            let life = EarlierLife {
+                disappeared_at: instant(get(row, 1)?)?,
+                first_seen: instant(get(row, 2)?)?,
+                version: get(row, 3)?,
+            };
+            lives.push((get(row, 0)?, life));
+            Ok(())
+        })?;
+        Ok(lives)
+    }
+
+    fn ended_scans(&self, ids: &[&str]) -> Result<HashSet<String>, HistoryError> {
+        let mut ended = HashSet::new();
+        let ids = serde_json::to_string(ids).expect("strings serialise");
+        let sql = "SELECT DISTINCT scan_id FROM scans WHERE scan_id IN (SELECT unnest(?::JSON::VARCHAR[]))";
+        self.each(sql, params![ids], |row| {
+            ended.insert(get(row, 0)?);
+            Ok(())
+        })?;
+        Ok(ended)
+    }
+}
+
+impl History {
+    /// What the detector remembers between batches, as it was when the file was last written.
+    pub(crate) fn memory(&self) -> Result<Memory, HistoryError> {
+        let mut memory = Memory::default();
+        let index = &mut memory.index;
+        self.each(include_str!("read_scopes.sql"), [], |row| {
+            let number = scope(row, 0, |scope| index.scope_number(scope))?;
+            let scope = index.scope_mut(number);
+            scope.proved = get::<Option<i64>>(row, 4)?.map(instant).transpose()?;
+            scope.end(short_hash(&[&get::<String>(row, 5)?]));
+            Ok(())
+        })?;
+        self.each(include_str!("read_index.sql"), [], |row| {
+            let id: u64 = get(row, 0)?;
+            let Some(version) = get::<Option<String>>(row, 5)? else {
+                index.insert_gone(id);
+                return Ok(());
+            };
+            let scope = scope(row, 1, |scope| index.scope_number(scope))?;
+            let last_seen = instant(get(row, 8)?)?;
+            let entry = Entry {
+                content: hash(&version)?,
+                raw: Hash::default(),
+                valid_from: instant(get(row, 6)?)?,
+                first_seen: instant(get(row, 7)?)?,
+                last_seen: index.scope(scope).proved.map_or(last_seen, |proved| proved.max(last_seen)),
+                scope,
+            };
+            index.insert(id, entry);
+            Ok(())
+        })?;
+        Ok(memory)
+    }
+
+    /// Every stored position.
+    pub(crate) fn positions(&self) -> Result<Vec<StoredPosition>, HistoryError> {
+        let mut positions = Vec::new();
+        self.each("SELECT stream, partition, applied, resume FROM positions", [], |row| {
+            positions.push(StoredPosition {
+                stream: get(row, 0)?,
+                partition: get(row, 1)?,
+                applied: get(row, 2)?,
+                resume: get(row, 3)?,
+            });
+            Ok(())
+        })?;
+        Ok(positions)
+    }
+
+    /// The changes of a partition that may not be stored downstream, made anew from the history.
+    pub(crate) fn outbox(&self, partition: u16, after: u64) -> Result<Vec<Emit>, HistoryError> {
+        let mut pending = Vec::new();
+        self.each(include_str!("read_outbox.sql"), params![partition, after], |row| {
+            let change = stored_change(row)?;
+            pending.push(Emit { sequence: get(row, 0)?, message: change.into() });
+            Ok(())
+        })?;
+        Ok(pending)
+    }
+
+    /// Runs a query and hands over each row.
+    pub(super) fn each(
+        &self,
+        sql: &str,
+        parameters: impl duckdb::Params,
+        mut take: impl FnMut(&Row) -> Result<(), HistoryError>,
+    ) -> Result<(), HistoryError> {
+        let mut statement = self.connection.prepare_cached(sql).tried("query")?;
+        let mut rows = statement.query(parameters).tried("query")?;
+        while let Some(row) = rows.next().tried("read")? {
+            take(row)?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn get<T: duckdb::types::FromSql>(row: &Row, column: usize) -> Result<T, HistoryError> {
+    row.get(column).tried("read")
+}
+
+fn scope<T>(row: &Row, first: usize, found: impl FnOnce(ScopeRef) -> T) -> Result<T, HistoryError> {
+    let (provider, account): (String, String) = (get(row, first)?, get(row, first + 1)?);
+    let (region, kind): (String, String) = (get(row, first + 2)?, get(row, first + 3)?);
+    let provider =
+        provider.parse().map_err(|_| HistoryError::Wrong { what: "provider", text: provider.clone() })?;
+    Ok(found(ScopeRef { provider, account: &account, region: &region, kind: &kind }))
+}
+
+fn key(text: &str) -> Result<ResourceKey, HistoryError> {
+    text.parse().map_err(|_| HistoryError::Wrong { what: "resource key", text: text.to_owned() })
+}
+
+fn version(row: &Row) -> Result<Version, HistoryError> {
+    let mut resource = Resource::new(key(&get::<String>(row, 1)?)?);
+    resource.name = get(row, 3)?;
+    resource.arn = get(row, 4)?;
+    resource.status = get(row, 5)?;
+    resource.tags = get::<Option<String>>(row, 6)?.map(|text| json("tags", &text)).transpose()?;
+    resource.created_at = get::<Option<i64>>(row, 8)?.map(instant).transpose()?;
+    resource.monthly_cost_usd = get(row, 9)?;
+    resource.monthly_cost_source = get(row, 10)?;
+    resource.attributes = json("attributes", &get::<String>(row, 11)?)?;
+    if let Some(relations) = get::<Option<String>>(row, 12)? {
+        resource.relations = json("relations", &relations)?;
+    }
+    Ok(Version {
+        id: get(row, 0)?,
+        hash: hash(&get::<String>(row, 2)?)?,
+        resource,
+        tags_carried: get(row, 7)?,
+        valid_from: instant(get(row, 13)?)?,
+        first_seen: instant(get(row, 14)?)?,
+        last_seen: instant(get(row, 15)?)?,
+        scan_id: get(row, 16)?,
+        end: None,
+    })
+}
+
+fn stored_change(row: &Row) -> Result<Change, HistoryError> {
+    let resource_key = key(&get::<String>(row, 4)?)?;
+    let resource = |column| -> Result<Option<Resource>, HistoryError> {
+        let Some(text) = get::<Option<String>>(row, column)? else { return Ok(None) };
+        let mut fields: serde_json::Value = json("version", &text)?;
+        fields["key"] = serde_json::Value::String(resource_key.to_string());
+        serde_json::from_value(fields)
+            .map(Some)
+            .map_err(|error| HistoryError::Wrong { what: "version", text: error.to_string() })
+    };
+    let (before, after): (Option<String>, Option<String>) = (get(row, 5)?, get(row, 6)?);
+    let baseline = Baseline::from(get::<bool>(row, 3)?);
+    let optional = |column| get::<Option<String>>(row, column);
+    Ok(Change {
+        id: ChangeId::from(get::<String>(row, 1)?),
+        change_type: word("type of change", &get::<String>(row, 2)?)?,
+        baseline,
+        version: after.or(before).unwrap_or_default(),
+        previous: resource(12)?,
+        current: resource(13)?,
+        diff: optional(7)?.map(|text| json("diff", &text)).transpose()?.unwrap_or_default(),
+        detected_at: instant(get(row, 8)?)?,
+        scan_id: optional(9)?.map(ScanId::from),
+        details: get(row, 10)?,
+        cause: None,
+        earlier_life: optional(11)?.map(|text| json("earlier life", &text)).transpose()?,
+        history: match baseline {
+            Baseline::Yes => None,
+            Baseline::No => Some(ChangeHistory {
+                first_seen: instant(get(row, 14)?)?,
+                changes_7d: get::<i64>(row, 15)?.unsigned_abs(),
+                changes_30d: get::<i64>(row, 16)?.unsigned_abs(),
+            }),
+        },
+        resource_key,
+    })
+}

@@ -1,0 +1,7 @@
+//! The detector over real DuckDB files: batches in, changes and history out.
+
+mod detect;
+mod harness;
+mod recorder;
+mod restart;
+mod sql;

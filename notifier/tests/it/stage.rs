@@ -1,0 +1,78 @@
+//! What goes to standard output and what downstream, by format and transport.
+
+use elava_bus::{Failure, Source, Stage};
+use elava_notifier::Notifier;
+use elava_schemas::config::{Notifications, StdoutChannel, StdoutFormat};
+use elava_schemas::{Action, DecisionState, Message, Severity};
+
+use crate::{HASTE, PARTITION, Written, alert, batch, clock, decision};
+
+fn notifier(format: StdoutFormat, min_severity: Severity, written: &Written) -> Notifier {
+    let stdout = StdoutChannel { enabled: true, format, min_severity };
+    let config = Notifications { stdout, ..Notifications::default() };
+    Notifier::with(&config, Box::new(written.clone()), HASTE, clock).expect("usable channels")
+}
+
+fn other() -> Message {
+    Message::parse(br#"{"kind":"scan_request","type":"ec2:instance"}"#).expect("a scan request")
+}
+
+#[tokio::test]
+async fn formats_and_transports() {
+    let audit = decision("b", Action::Audit, Severity::Info, DecisionState::New);
+    let info = decision("c", Action::Notify, Severity::Info, DecisionState::New);
+    let messages: Vec<Message> = vec![alert("a").into(), audit.into(), other(), info.into()];
+    use StdoutFormat::{Ndjson, Text};
+    // what is emitted, how many lines are written, how many rows are rejected
+    for (format, source, min_severity, emitted, lines, rejected) in [
+        (Text, Source::Pipe, Severity::Info, &[][..], 6, 0),
+        (Ndjson, Source::Pipe, Severity::Info, &["scan_request", "decision", "delivery", "decision", "delivery"], 0, 0),
+        (Ndjson, Source::Pipe, Severity::Warning, &["scan_request", "decision", "delivery"], 0, 0),
+        (Text, PARTITION, Severity::Info, &["delivery", "delivery"], 6, 1),
+        (Ndjson, PARTITION, Severity::Info, &["delivery", "delivery"], 2, 1),
+        (Text, PARTITION, Severity::Critical, &["delivery"], 3, 1),
+    ] {
+        let written = Written::default();
+        let output = notifier(format, min_severity, &written).handle(&batch(source.clone(), &messages)).await;
+        let output = output.expect("standard output takes it");
+        let kinds: Vec<String> = output.messages.iter().map(|emit| emit.message.kind().to_string()).collect();
+        assert_eq!(kinds, emitted, "{format:?} {source} {min_severity:?}");
+        assert_eq!(written.text().lines().count(), lines, "{format:?} {source} {}", written.text());
+        assert_eq!(output.rejected.len(), rejected, "{format:?} {source}");
+    }
+}
+
+#[tokio::test]
+async fn told_once_however_often_given() {
+    let written = Written::default();
+    let notifier = notifier(StdoutFormat::Ndjson, Severity::Info, &written);
+    let batch = batch(PARTITION, &[alert("a").into()]);
+    let [first, second] = [notifier.handle(&batch).await, notifier.handle(&batch).await]
+        .map(|output| output.expect("standard output takes it").messages.remove(0).message);
+    assert_eq!(first, second);
+    assert_eq!(written.text().lines().count(), 1);
+    let line = Message::parse(written.text().trim_end().as_bytes()).expect("a message");
+    assert_eq!(line, alert("a").into());
+}
+
+/// A reader that has gone away, as `head` does.
+struct Closed;
+
+impl std::io::Write for Closed {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_closed_standard_output_ends_the_run() {
+    let stdout = StdoutChannel { format: StdoutFormat::Text, ..StdoutChannel::default() };
+    let config = Notifications { stdout, ..Notifications::default() };
+    let notifier = Notifier::with(&config, Box::new(Closed), HASTE, clock).expect("usable channels");
+    let failure = notifier.handle(&batch(Source::Pipe, &[alert("a").into()])).await.expect_err("nobody reads");
+    assert!(matches!(failure, Failure::Fatal(_)), "{failure:?}");
+}

@@ -1,0 +1,25 @@
+//! VPCs.
+
+use aws_sdk_ec2::types;
+use futures::FutureExt;
+
+use super::client::Clients;
+use super::kind::{Arn, Draft, Kind, Listing, Page, ec2_tags};
+
+pub(super) const KIND: Kind = Kind { name: "ec2:vpc", operation: "ec2:DescribeVpcs", volatile: &[], list };
+
+fn list(clients: &Clients, token: Option<String>) -> Listing<'_> {
+    async move {
+        let page = clients.ec2.describe_vpcs().max_results(1000).set_next_token(token).send().await?;
+        Ok(Page::new(page.vpcs().iter().map(draft), page.next_token()))
+    }
+    .boxed()
+}
+
+fn draft(vpc: &types::Vpc) -> Draft {
+    let mut draft = Draft::of(vpc.vpc_id(), vpc);
+    draft.arn = Arn::given_or(None, "vpc", vpc.owner_id());
+    draft.status = vpc.state().map(|state| state.as_str().to_owned());
+    draft.tags = ec2_tags(vpc.tags());
+    draft
+}

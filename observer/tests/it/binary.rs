@@ -1,0 +1,122 @@
+//! The binary: exit codes, regions apart, signals, a closed pipe.
+
+use std::process::{Output, Stdio};
+
+use elava_schemas::{Message, ScanOutcome, ScanReport};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+use crate::canned::{Answer, Call, identity, serve, vpcs};
+
+fn observer(endpoint: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_elava-observer"));
+    command
+        .args(["--endpoint-url", endpoint, "--types", "ec2:vpc"])
+        .args(args)
+        .env_clear()
+        .envs([
+            ("AWS_ACCESS_KEY_ID", "key"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ])
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+fn reports(output: &Output) -> Vec<ScanReport> {
+    let lines = output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let messages = lines.map(|line| Message::parse(line).expect("a message"));
+    let mut reports: Vec<ScanReport> = messages
+        .filter_map(|message| match message {
+            Message::ScanReport(report) => Some(*report),
+            _ => None,
+        })
+        .collect();
+    reports.sort_by(|a, b| a.scope.region.cmp(&b.scope.region));
+    reports
+}
+
+/// One region works, one fails half-way, one forbids.
+fn regions(call: &Call) -> Answer {
+    match (call.action(), call.region.as_str(), call.token()) {
+        ("GetCallerIdentity", ..) => identity(),
+        (_, "us-east-1", _) => vpcs(&["vpc-1"], None),
+        (_, "eu-west-1", None) => vpcs(&["vpc-2"], Some("two")),
+        _ => Answer::Error(403, "AuthFailure"),
+    }
+}
+
+#[tokio::test]
+async fn one_region_does_not_stop_another() {
+    let endpoint = serve(regions).await;
+    let args = ["--once", "--regions", "us-east-1,eu-west-1,eu-central-1"];
+    let output = observer(&endpoint, &args).output().await.expect("it runs");
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let outcomes: Vec<(String, ScanOutcome)> =
+        reports(&output).into_iter().map(|report| (report.scope.region, report.outcome)).collect();
+    let expected = [
+        ("eu-central-1", ScanOutcome::Failed),
+        ("eu-west-1", ScanOutcome::Partial),
+        ("us-east-1", ScanOutcome::Complete),
+    ];
+    assert_eq!(outcomes, expected.map(|(region, outcome)| (region.to_owned(), outcome)));
+}
+
+#[tokio::test]
+async fn exit_codes() {
+    let endpoint = serve(regions).await;
+    for (args, no_key, code, says) in [
+        (&["--once", "--regions", "us-east-1"][..], false, 0, ""),
+        (&["--once"], false, 2, "no region"),
+        (&["--once", "--regions", "us-east-1"], true, 2, "make demo"),
+        (
+            &["--once", "--types", "ec2:nonsense"],
+            false,
+            2,
+            "unknown resource type `ec2:nonsense`; known: ec2:elastic-ip",
+        ),
+        (&["--once", "--interval", "5m"], false, 2, "cannot be used with"),
+        (&["--check", "--regions", "us-east-1"], true, 0, ""),
+    ] {
+        let mut command = observer(&endpoint, args);
+        if no_key {
+            command.env_remove("AWS_ACCESS_KEY_ID");
+        }
+        let output = command.output().await.expect("it runs");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {errors}");
+        assert!(errors.contains(says), "{args:?}: {errors}");
+    }
+}
+
+#[tokio::test]
+async fn terminates_cleanly_with_a_report() {
+    let endpoint = serve(|call| match (call.action(), call.token()) {
+        ("GetCallerIdentity", _) => identity(),
+        (_, None) => vpcs(&["vpc-1"], Some("two")),
+        _ => Answer::Silence,
+    })
+    .await;
+    let mut child = observer(&endpoint, &["--regions", "us-east-1"]).spawn().expect("it runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let first = lines.next_line().await.expect("readable").expect("an observation");
+    assert!(first.contains("vpc-1"), "{first}");
+    let pid = child.id().expect("running").to_string();
+    assert!(Command::new("kill").arg(pid).status().await.expect("kill runs").success());
+    let report = lines.next_line().await.expect("readable").expect("a report");
+    assert!(report.contains(r#""outcome":"partial""#) && report.contains("stopped"), "{report}");
+    assert!(child.wait().await.expect("it ends").success());
+}
+
+#[tokio::test]
+async fn a_closed_pipe_is_no_error() {
+    let endpoint = serve(regions).await;
+    let mut child = observer(&endpoint, &["--interval", "10ms", "--regions", "us-east-1"]).spawn().expect("it runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    lines.next_line().await.expect("readable").expect("an observation");
+    drop(lines);
+    assert!(child.wait().await.expect("it ends").success());
+}
