@@ -160,7 +160,8 @@ fn packages_may_ask_each_other() {
         warning day2.a long: long
         info day2.b a_warns: a warns
         info day2.c long: long
-    "#]].assert_eq(&lines(&evaluate(&bundle, resource("ec2:vpc", tags(&[]), json!({})))));
+    "#]]
+    .assert_eq(&lines(&evaluate(&bundle, resource("ec2:vpc", tags(&[]), json!({})))));
 }
 
 #[test]
