@@ -6,7 +6,9 @@ mod args;
 pub mod aws;
 mod observer;
 mod schedule;
+mod signals;
 
 pub use args::{ObserverArgs, UnknownType};
 pub use observer::{Observer, Rhythm};
 pub use schedule::{adapted, interval, jittered};
+pub use signals::stop_on_signals;

@@ -4,11 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+use elava_bus::Sink;
 use elava_bus::cli::{Finished, StageArgs, exit, usage_error};
-use elava_bus::{CancellationToken, Sink};
 use elava_observer::aws::Session;
-use elava_observer::{Observer, ObserverArgs, Rhythm};
-use tokio::signal::unix::{SignalKind, signal};
+use elava_observer::{Observer, ObserverArgs, Rhythm, stop_on_signals};
 
 const BINARY: &str = "elava-observer";
 const EXAMPLE: &str = "\
@@ -51,20 +50,8 @@ async fn go(Args { observer: args, bus }: Args) -> anyhow::Result<Finished> {
         Some(interval) => Rhythm::Every(interval.get()),
         None => Rhythm::Tiers(config.scanning),
     };
-    let observer = Observer::new(places, &kinds, rhythm, usize::from(args.concurrency), args.scan_timeout.get());
+    let observer = Observer::new(places, &kinds, rhythm, usize::from(args.concurrency.get()), args.scan_timeout.get());
+    let stop = stop_on_signals().context("cannot listen for signals")?;
     let sink = Sink::open("observer", &bus).await?;
-    Ok(observer.run(&sink, stop_on_signals()?).await?)
-}
-
-/// Cancelled by SIGTERM or ctrl-c.
-fn stop_on_signals() -> anyhow::Result<CancellationToken> {
-    let stop = CancellationToken::new();
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for ctrl-c")?;
-    let told = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        told.cancel();
-    });
-    Ok(stop)
+    Ok(observer.run(&sink, stop).await?)
 }
