@@ -57,7 +57,7 @@ async fn go(Args { observer: args, bus }: Args) -> anyhow::Result<Finished> {
         Some(interval) => Rhythm::Every(interval.get()),
         None => Rhythm::Tiers(config.scanning),
     };
-    let observer = Observer::new(places, &kinds, rhythm, usize::from(args.concurrency), args.scan_timeout.get());
+    let observer = Observer::new(places, &kinds, rhythm, usize::from(args.concurrency.get()), args.scan_timeout.get());
     let sink = Sink::open("observer", &bus).await?;
     let stop = CancellationToken::new();
     elava_bus::stop_on_signals(stop.clone());

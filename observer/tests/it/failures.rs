@@ -123,7 +123,7 @@ async fn outcomes() {
     }
 }
 
-/// Without its last 40 bytes, which HTTP does not notice here.
+/// Without its last 40 bytes: the SDK takes that for a whole answer.
 fn cut_off(answer: Answer) -> Answer {
     match answer {
         Answer::Ok(body) => Answer::Ok(body[..body.len() - 40].to_owned()),
