@@ -12,6 +12,10 @@ pub struct ObserverArgs {
     #[arg(long, env = "ELAVA_ONCE")]
     pub once: bool,
 
+    /// Say which account and regions would be watched, and exit
+    #[arg(long)]
+    pub whoami: bool,
+
     /// Time between two scans of the same scope, such as 5m [default: as `scanning` in the configuration says, 15m]
     #[arg(long, env = "ELAVA_INTERVAL", value_name = "DURATION", conflicts_with = "once")]
     pub interval: Option<Duration>,

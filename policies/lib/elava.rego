@@ -15,7 +15,10 @@ important if input.context.blessed
 
 # METADATA
 # description: The resource is not on its way out; a terminated instance is listed for another hour.
-alive if not input.resource.status in data.settings.ended_states
+alive if not ending
+
+# A rule of its own: negated in place, an absent status would be undefined in OPA and true in regorus.
+ending if input.resource.status in data.settings.ended_states
 
 # METADATA
 # description: The tags that say who owns the resource.

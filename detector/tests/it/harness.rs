@@ -180,9 +180,11 @@ pub(crate) fn told(output: &Output) -> String {
 }
 
 pub(crate) fn changes(messages: &[Emit]) -> Vec<&Change> {
-    let change = |emit| match &emit.message {
-        Message::Change(change) => Some(&**change),
-        _ => None,
-    };
-    messages.iter().filter_map(|emit: &Emit| change(emit)).collect()
+    messages
+        .iter()
+        .filter_map(|emit| match &emit.message {
+            Message::Change(change) => Some(change.as_ref()),
+            _ => None,
+        })
+        .collect()
 }

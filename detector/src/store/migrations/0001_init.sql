@@ -199,7 +199,7 @@ CREATE TABLE approvals (
     person VARCHAR NOT NULL,
     verdict VARCHAR NOT NULL,
     reason VARCHAR,
-    at TIMESTAMPTZ NOT NULL
+    given_at TIMESTAMPTZ NOT NULL
 );
 COMMENT ON TABLE approvals IS 'What people said to decisions';
 COMMENT ON COLUMN approvals.id IS 'A hash of decision, person and verdict';
@@ -207,7 +207,7 @@ COMMENT ON COLUMN approvals.decision_id IS 'The decision';
 COMMENT ON COLUMN approvals.person IS 'Who';
 COMMENT ON COLUMN approvals.verdict IS 'approved or denied';
 COMMENT ON COLUMN approvals.reason IS 'Why';
-COMMENT ON COLUMN approvals.at IS 'When';
+COMMENT ON COLUMN approvals.given_at IS 'When';
 
 CREATE TABLE executions (
     id VARCHAR NOT NULL,
@@ -217,7 +217,7 @@ CREATE TABLE executions (
     before JSON,
     after JSON,
     error VARCHAR,
-    at TIMESTAMPTZ NOT NULL
+    executed_at TIMESTAMPTZ NOT NULL
 );
 COMMENT ON TABLE executions IS 'What was done to the cloud';
 COMMENT ON COLUMN executions.id IS 'A hash of decision and outcome';
@@ -227,7 +227,7 @@ COMMENT ON COLUMN executions.outcome IS 'executing, executed, failed or skipped'
 COMMENT ON COLUMN executions.before IS 'What was there before the write';
 COMMENT ON COLUMN executions.after IS 'What was there after it';
 COMMENT ON COLUMN executions.error IS 'Why it failed or was skipped';
-COMMENT ON COLUMN executions.at IS 'When';
+COMMENT ON COLUMN executions.executed_at IS 'When';
 
 CREATE TABLE deliveries (
     id VARCHAR NOT NULL,
@@ -235,7 +235,7 @@ CREATE TABLE deliveries (
     channel VARCHAR NOT NULL,
     outcome VARCHAR NOT NULL,
     attempts UINTEGER NOT NULL,
-    at TIMESTAMPTZ NOT NULL,
+    delivered_at TIMESTAMPTZ NOT NULL,
     error VARCHAR
 );
 COMMENT ON TABLE deliveries IS 'Who was told of decisions';
@@ -244,7 +244,7 @@ COMMENT ON COLUMN deliveries.decision_id IS 'The decision';
 COMMENT ON COLUMN deliveries.channel IS 'stdout, slack, webhook, with its route';
 COMMENT ON COLUMN deliveries.outcome IS 'delivered or failed';
 COMMENT ON COLUMN deliveries.attempts IS 'How many times it was tried';
-COMMENT ON COLUMN deliveries.at IS 'When the channel took it, or was given up';
+COMMENT ON COLUMN deliveries.delivered_at IS 'When the channel took it, or was given up';
 COMMENT ON COLUMN deliveries.error IS 'The last error';
 
 CREATE TABLE positions (

@@ -22,7 +22,7 @@ FROM (
     UNION ALL
     SELECT 'seconds_to_detect', unnest(['median', 'longest']), unnest([median(seconds), max(seconds)])
     FROM (
-        SELECT epoch(d.at) - epoch(c.detected_at) AS seconds
+        SELECT epoch(d.delivered_at) - epoch(c.detected_at) AS seconds
         FROM deliveries d
         JOIN (SELECT id, unnest(caused_by) AS cause FROM decisions) x ON x.id = d.decision_id
         JOIN changes c ON c.id = x.cause
