@@ -26,16 +26,19 @@ impl Moto {
         let quiet = |command: &mut Command| command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let moto = quiet(
             Command::new(tool("ELAVA_MOTO_SERVER", "moto_server"))
+                .env("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
                 .args(["-H", "127.0.0.1", "-p", &port.to_string()])
                 .env("MOTO_EC2_LOAD_DEFAULT_AMIS", "false"),
         )
         .expect("moto_server starts: `make setup` first");
-        let proxy = quiet(
-            Command::new(tool("ELAVA_PYTHON", "python"))
-                .arg(checkout().join("demo/faulty_proxy.py"))
-                .args(["--port", &proxy_port.to_string(), "--upstream", &format!("127.0.0.1:{port}")]),
-        )
-        .expect("the proxy starts");
+        let proxy =
+            quiet(Command::new(tool("ELAVA_PYTHON", "python")).arg(checkout().join("demo/faulty_proxy.py")).args([
+                "--port",
+                &proxy_port.to_string(),
+                "--upstream",
+                &format!("127.0.0.1:{port}"),
+            ]))
+            .expect("the proxy starts");
         let moto = Self { children: [moto, proxy], port, proxy_port };
         listening(port, "moto_server");
         listening(proxy_port, "the proxy");

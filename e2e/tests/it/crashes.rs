@@ -42,7 +42,10 @@ fn history(pipeline: &Pipeline) -> Vec<Vec<String>> {
     .to_vec()
 }
 
-async fn run(scans: &[Vec<String>; 3], disturb: impl AsyncFn(usize, &mut Server, &mut Pipeline)) -> (Vec<Vec<String>>, Vec<String>) {
+async fn run(
+    scans: &[Vec<String>; 3],
+    disturb: impl AsyncFn(usize, &mut Server, &mut Pipeline),
+) -> (Vec<Vec<String>>, Vec<String>) {
     let (mut server, mut pipeline) = started();
     for (number, lines) in scans.iter().enumerate() {
         // Published while stages run, so that a kill lands in mid-flow.

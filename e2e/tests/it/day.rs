@@ -27,7 +27,10 @@ async fn a_day_of_operations() {
     let url = server.url();
     let mut pipeline = Pipeline::started(url.clone());
     observe(&mut pipeline, &moto);
-    until("a first look at everything", async || scans(&url, "us-east-1").await.0 >= 13 && scans(&url, "eu-west-1").await.0 >= 13).await;
+    until("a first look at everything", async || {
+        scans(&url, "us-east-1").await.0 >= 13 && scans(&url, "eu-west-1").await.0 >= 13
+    })
+    .await;
     settled(&url).await;
     for step in ["launch", "drift", "open-ssh", "delete-blessed", "orphan"] {
         moto.estate(step);
@@ -48,15 +51,20 @@ async fn a_day_of_operations() {
     settled(&url).await;
     pipeline.stop();
     let db = pipeline.db();
-    let played: Vec<String> =
-        changes(&db).into_iter().filter(|change| change.contains("\"baseline\":false")).map(|change| anonymous(&change)).collect();
+    let played: Vec<String> = changes(&db)
+        .into_iter()
+        .filter(|change| change.contains("\"baseline\":false"))
+        .map(|change| anonymous(&change))
+        .collect();
     expect![[""]].assert_eq(&played.join("\n"));
     let disappeared = "SELECT count(*) FROM changes JOIN keys USING (resource_id) WHERE changes.type = 'disappeared' AND region = 'eu-west-1'";
     assert_eq!(scalar(&db, disappeared), 0, "a failing region makes nothing disappear");
     let told = pipeline.notifications();
-    let alerts = told.lines().filter(|line| line.contains("\"action\":\"alert\"") && line.contains("orders-db")).count();
+    let alerts =
+        told.lines().filter(|line| line.contains("\"action\":\"alert\"") && line.contains("orders-db")).count();
     assert_eq!(alerts, 1, "the blessed database is alerted once");
-    let undelivered = "SELECT count(*) FROM decisions WHERE action <> 'audit' AND id NOT IN (SELECT decision_id FROM deliveries)";
+    let undelivered =
+        "SELECT count(*) FROM decisions WHERE action <> 'audit' AND id NOT IN (SELECT decision_id FROM deliveries)";
     assert_eq!(scalar(&db, undelivered), 0, "everything decided to be told was told");
 }
 
@@ -64,7 +72,9 @@ async fn a_day_of_operations() {
 fn anonymous(row: &str) -> String {
     let mut text = String::new();
     let mut rest = row;
-    while let Some(at) = ["i-", "vol-", "sg-", "eni-"].iter().filter_map(|prefix| rest.find(prefix).map(|at| at + prefix.len())).min() {
+    while let Some(at) =
+        ["i-", "vol-", "sg-", "eni-"].iter().filter_map(|prefix| rest.find(prefix).map(|at| at + prefix.len())).min()
+    {
         let hex = rest[at..].chars().take_while(char::is_ascii_hexdigit).count();
         text.push_str(&rest[..at]);
         text.push_str(if hex >= 8 { "…" } else { &rest[at..at + hex] });

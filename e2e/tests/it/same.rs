@@ -14,7 +14,8 @@ async fn pipe_and_stream_agree() {
     moto.estate("seed");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let observe = |to: &str| {
-        let script = format!("elava-observer --once --regions us-east-1,eu-west-1 --endpoint-url {} > {to}", moto.url());
+        let script =
+            format!("elava-observer --once --regions us-east-1,eu-west-1 --endpoint-url {} > {to}", moto.url());
         let (_, err, code) = pipe(folder.path(), &script);
         assert_eq!(code, 0, "{err}");
     };
@@ -48,8 +49,11 @@ async fn pipe_and_stream_agree() {
 
 fn decision_lines(rows: Vec<serde_json::Value>) -> Vec<String> {
     let decision = |row: &serde_json::Value| row["kind"] == "decision";
-    let mut lines: Vec<String> =
-        rows.iter().filter(|row| decision(row)).map(|row| format!("{} {} {}", row["id"], row["action"], row["reason"])).collect();
+    let mut lines: Vec<String> = rows
+        .iter()
+        .filter(|row| decision(row))
+        .map(|row| format!("{} {} {}", row["id"], row["action"], row["reason"]))
+        .collect();
     lines.sort();
     lines
 }
