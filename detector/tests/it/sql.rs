@@ -109,7 +109,7 @@ fn questions_by_message_and_by_file_have_the_same_answers() {
         "resources" "ever" 3.0
         "resources" "existing" 2.0
         "scans" "proved" 2.0
-        "versions" "all" 5.0
+        "versions" "all" 6.0
     "#]]
     .assert_eq(&summary.iter().map(line).collect::<String>());
     let from_file: Vec<_> = bench.ask_file(&Query::Summary {}).into_iter().map(serde_json::Value::from).collect();
