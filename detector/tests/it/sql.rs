@@ -96,6 +96,15 @@ fn views_and_macros() {
 }
 
 #[test]
+fn the_file_has_the_format_that_compresses() {
+    let sql = "SELECT tags['storage_version'] FROM duckdb_databases() WHERE NOT internal";
+    expect![[r#"
+        v1.5.0+
+    "#]]
+    .assert_eq(&Bench::new().sql(sql));
+}
+
+#[test]
 fn questions_by_message_and_by_file_have_the_same_answers() {
     let mut bench = day();
     let summary = bench.ask(&json!({"query": "summary"}));
