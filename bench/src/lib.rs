@@ -5,6 +5,7 @@
 
 pub mod ec2;
 pub mod estate;
+mod http;
 pub mod idle;
 mod lag;
 pub mod listing;

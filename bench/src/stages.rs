@@ -5,10 +5,9 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use anyhow::{Context, ensure};
 
+use crate::http::request;
 use crate::measure::{self, Usage};
 use crate::process::{Process, command};
 
@@ -45,12 +44,7 @@ impl Stage {
         let deadline = Instant::now() + Duration::from_secs(60);
         while self.get("/readyz").await.is_err() {
             self.process.expect_running()?;
-            anyhow::ensure!(
-                Instant::now() < deadline,
-                "{} did not become ready\n{}",
-                self.name,
-                self.process.last_words()
-            );
+            ensure!(Instant::now() < deadline, "{} did not become ready\n{}", self.name, self.process.last_words());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(())
@@ -78,18 +72,9 @@ impl Stage {
     }
 
     async fn get(&self, path: &str) -> anyhow::Result<String> {
-        let exchange = async {
-            let mut stream = TcpStream::connect(self.health).await?;
-            let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.health);
-            stream.write_all(request.as_bytes()).await?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).await?;
-            anyhow::Ok(answer)
-        };
-        let answer = tokio::time::timeout(Duration::from_secs(5), exchange).await??;
-        let (head, body) = answer.split_once("\r\n\r\n").context("not an HTTP answer")?;
-        anyhow::ensure!(head.split(' ').nth(1) == Some("200"), "{path}: {}", head.lines().next().unwrap_or_default());
-        Ok(body.to_owned())
+        let (status, body) = request(self.health, "GET", path, "").await?;
+        ensure!(status == 200, "{path} of {} answers {status}", self.name);
+        Ok(body)
     }
 }
 

@@ -73,6 +73,12 @@ impl Metrics {
         lag.insert(batch.source.to_string(), (pending, age));
     }
 
+    /// Rows were handed over to be stored, by a source of messages.
+    pub(crate) fn sent(&self, rows: u64) {
+        self.emitted.fetch_add(rows, Ordering::Relaxed);
+        self.last_millis.store(Utc::now().timestamp_millis(), Ordering::Relaxed);
+    }
+
     /// A batch failed and is tried again.
     pub(crate) fn retried(&self, failure: &Failure) {
         self.retried.fetch_add(1, Ordering::Relaxed);

@@ -139,7 +139,7 @@ async fn join(mut tasks: JoinSet<Result<(), BusError>>, cancel: &CancellationTok
     }
 }
 
-async fn serve_health(
+pub(crate) async fn serve_health(
     args: &StageArgs,
     port: Option<u16>,
     metrics: &Arc<Metrics>,

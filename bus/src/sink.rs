@@ -9,12 +9,15 @@ use elava_schemas::Message;
 use futures::StreamExt;
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::cli::StageArgs;
+use crate::metrics::Metrics;
 use crate::nats::publish::Outgoing;
 use crate::nats::{Nats, NatsError};
 use crate::request::{Lines, reply};
+use crate::run::{BusError, serve_health};
 use crate::{Pager, message_subject};
 
 /// Pages in flight over all handles: bounds memory when the server is slow or a stream is full.
@@ -50,7 +53,7 @@ pub struct Sink {
 #[derive(Clone, Debug)]
 enum Target {
     Stdout,
-    Stream { nats: Nats, name: &'static str, room: Arc<Semaphore> },
+    Stream { nats: Nats, name: &'static str, room: Arc<Semaphore>, metrics: Arc<Metrics> },
 }
 
 impl Clone for Sink {
@@ -70,10 +73,23 @@ impl Sink {
             Some(options) => {
                 let nats = Nats::connect(&format!("elava-{name}"), &options, PATIENCE).await?;
                 nats.ensure_streams().await?;
-                Target::Stream { nats, name, room: Arc::new(Semaphore::new(IN_FLIGHT)) }
+                let metrics = Arc::new(Metrics::new(name, 0));
+                Target::Stream { nats, name, room: Arc::new(Semaphore::new(IN_FLIGHT)), metrics }
             }
         };
         Ok(Self { target, pending: Mutex::default() })
+    }
+
+    /// Serves `/healthz`, `/readyz` and `/metrics` until `cancel`: where `--health-addr` says, else
+    /// on the loopback `port`; nowhere in a pipe.
+    ///
+    /// # Errors
+    /// When the address is taken.
+    pub async fn serve_health(&self, args: &StageArgs, port: u16, cancel: &CancellationToken) -> Result<(), BusError> {
+        match &self.target {
+            Target::Stdout => Ok(()),
+            Target::Stream { metrics, .. } => serve_health(args, Some(port), metrics, cancel).await,
+        }
     }
 
     /// Adds messages, in order within a page. Waits while too much is not stored yet (a slow server,
@@ -84,7 +100,8 @@ impl Sink {
     pub async fn send(&self, messages: Vec<Message>) -> Result<(), SinkError> {
         match &self.target {
             Target::Stdout => write_lines(&messages),
-            Target::Stream { nats, room, .. } => {
+            Target::Stream { nats, room, metrics, .. } => {
+                metrics.sent(messages.len() as u64);
                 let mut pager = Pager::default();
                 for message in &messages {
                     if let Some(page) = pager.push(&message_subject(message), &message.to_line()) {

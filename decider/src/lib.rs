@@ -16,6 +16,7 @@
 
 mod decide;
 mod finding;
+mod memory;
 mod stage;
 
 pub use decide::{decide_change, decide_result};

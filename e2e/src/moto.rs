@@ -16,7 +16,7 @@ pub struct Moto {
 }
 
 impl Moto {
-    /// Starts both on free ports, empty.
+    /// Starts both on free ports, empty: without the images and snapshots of Amazon that moto brings.
     ///
     /// # Panics
     /// When they do not start.
@@ -25,7 +25,9 @@ impl Moto {
         let (port, proxy_port) = (free_port(), free_port());
         let quiet = |command: &mut Command| command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let moto = quiet(
-            Command::new(tool("ELAVA_MOTO_SERVER", "moto_server")).args(["-H", "127.0.0.1", "-p", &port.to_string()]),
+            Command::new(tool("ELAVA_MOTO_SERVER", "moto_server"))
+                .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+                .env("MOTO_EC2_LOAD_DEFAULT_AMIS", "false"),
         )
         .expect("moto_server starts: `make setup` first");
         let proxy = quiet(

@@ -46,7 +46,7 @@ pub enum Command {
         baseline: bool,
         /// At most this many, newest first
         #[arg(long, default_value_t = 1000)]
-        limit: u64,
+        limit: u32,
     },
     /// Every version of one resource
     History {
@@ -61,6 +61,9 @@ pub enum Command {
         /// From where.
         #[command(flatten)]
         from: From,
+        /// At most this many
+        #[arg(long, default_value_t = 1000)]
+        limit: u32,
     },
     /// Policy violations that are open now
     Violations {

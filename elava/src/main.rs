@@ -25,24 +25,26 @@ async fn go(command: Command) -> anyhow::Result<Finished> {
             up::up(&args, cancel).await?;
         }
         Command::Changes { from, since, baseline, limit } => {
-            let query = Query::Changes { since, baseline, limit };
-            let columns = ["detected_at", "type", "resource_type", "region", "details"];
+            let query = Query::Changes { since: Some(since), limit: Some(limit), baseline };
+            let columns = ["detected_at", "type", "details", "key"];
             print(&from, &query, &columns, "nothing changed").await?;
         }
         Command::History { from, resource } => {
             let query = Query::History { key: resource };
-            let columns = ["valid_from", "valid_to", "status", "name", "tags", "changes"];
+            let columns = ["valid_from", "valid_to", "ended_by", "status", "name", "tags", "monthly_cost_usd"];
             print(&from, &query, &columns, "never seen").await?;
         }
-        Command::Resources { from } => {
-            let columns = ["type", "id", "name", "status", "region", "account", "monthly_cost_usd"];
-            print(&from, &Query::Resources, &columns, "nothing was seen yet").await?;
+        Command::Resources { from, limit } => {
+            let columns = ["key", "name", "status", "monthly_cost_usd", "first_seen"];
+            print(&from, &Query::Resources { limit: Some(limit) }, &columns, "nothing was seen yet").await?;
         }
         Command::Violations { from } => {
-            let columns = ["severity", "policy", "rule", "type", "id", "message", "opened_at"];
-            print(&from, &Query::Violations, &columns, "no open violations").await?;
+            let columns = ["severity", "policy", "message", "key", "opened_at"];
+            print(&from, &Query::Violations {}, &columns, "no open violations").await?;
         }
-        Command::Summary { from } => print(&from, &Query::Summary, &["metric", "name", "value"], "nothing yet").await?,
+        Command::Summary { from } => {
+            print(&from, &Query::Summary {}, &["measure", "name", "value"], "nothing yet").await?;
+        }
         Command::Status { from } => {
             if from.db.is_none() {
                 let progress = Client::connect(&from.nats.options()).await?.progress().await?;
@@ -50,7 +52,7 @@ async fn go(command: Command) -> anyhow::Result<Finished> {
                 show::rows(&status::stages(&progress), &columns, Format::choose(from.json), "no stage has run yet")?;
             }
             let columns = ["provider", "account", "region", "type", "last_outcome", "last_complete_at", "age_seconds"];
-            print(&from, &Query::Coverage, &columns, "nothing was scanned yet").await?;
+            print(&from, &Query::Coverage {}, &columns, "nothing was scanned yet").await?;
         }
         Command::Scan { nats, kind, region, account } => {
             let request = serde_json::to_vec(&ScanRequest { provider: None, account, region, kind })?;

@@ -59,7 +59,7 @@ pub fn print(text: &str) -> std::io::Result<()> {
 
 fn table(rows: &[Row], columns: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(columns.iter().map(|name| Cell::new(name.replace('_', " ")).add_attribute(Attribute::Bold)));
     for row in rows {
         table.add_row(columns.iter().map(|name| cell(name, row.get(*name).unwrap_or(&Value::Null))));

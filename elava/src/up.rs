@@ -113,7 +113,7 @@ async fn check_access(args: &UpArgs) -> Result<(), UpError> {
     let mut command = stage_command("observer", args);
     let output = command.arg("--whoami").output().await.map_err(|error| UpError::Start("elava-observer".into(), error))?;
     if output.status.success() {
-        eprintln!("elava: {}", String::from_utf8_lossy(&output.stdout).trim());
+        eprintln!("elava: {}", String::from_utf8_lossy(&output.stderr).trim());
         return Ok(());
     }
     Err(UpError::NoAccess(String::from_utf8_lossy(&output.stderr).trim().to_owned()))

@@ -8,7 +8,7 @@ use elava_schemas::Severity;
 use regorus::Engine;
 
 use crate::annotations::package_annotations;
-use crate::engine::{add_file, new_engine};
+use crate::engine::{Reading, add_file, new_engine};
 use crate::files::{PolicyFile, Role};
 use crate::{Dialect, PolicyFiles, RegoError};
 
@@ -118,23 +118,22 @@ impl Bundle {
     /// Compiles policies. Tests are left out.
     pub fn compile(files: &PolicyFiles, dialect: Dialect) -> Result<Self, BundleError> {
         let deciding: Vec<&PolicyFile> = files.iter().filter(|file| file.role != Role::Test).collect();
-        let whole = engine(&deciding, dialect)?;
+        let told = |file: &str| tracing::info!(file, "policy read as rego v0; say `# rego: v0` at its top");
+        let whole = engine(&deciding, dialect, told)?;
         let packages = packages(files, &whole)?;
         if packages.is_empty() {
             return Err(BundleError::Empty(files.root().to_owned()));
         }
-        let templates = packages
-            .iter()
-            .map(|package| {
-                let others = |file: &&PolicyFile| {
-                    let foreign = packages.iter().filter(|other| other.name != package.name);
-                    foreign.flat_map(|other| &other.files).any(|path| *path == file.path)
-                };
-                let needed: Vec<&PolicyFile> = deciding.iter().copied().filter(|file| !others(file)).collect();
-                let alone = needed.iter().all(|file| file.role != Role::Policy || stays_out_of_packages(&file.text));
-                if alone { engine(&needed, dialect) } else { Ok(whole.clone()) }
-            })
-            .collect::<Result<_, _>>()?;
+        let template = |package: &Package| {
+            let foreign = |file: &PolicyFile| {
+                let others = packages.iter().filter(|other| other.name != package.name);
+                others.flat_map(|other| &other.files).any(|path| *path == file.path)
+            };
+            let needed: Vec<&PolicyFile> = deciding.iter().copied().filter(|file| !foreign(file)).collect();
+            let alone = needed.iter().all(|file| file.role != Role::Policy || stays_out_of_packages(&file.text));
+            if alone { engine(&needed, dialect, |_| ()) } else { Ok(whole.clone()) }
+        };
+        let templates = packages.iter().map(template).collect::<Result<_, _>>()?;
         Ok(Self { hash: files.hash(), packages, templates, idle: Mutex::default() })
     }
 
@@ -165,10 +164,12 @@ impl Bundle {
 }
 
 /// An engine with these files, compiled once, so that clones need not be.
-fn engine(files: &[&PolicyFile], dialect: Dialect) -> Result<Engine, RegoError> {
+fn engine(files: &[&PolicyFile], dialect: Dialect, guessed_v0: impl Fn(&str)) -> Result<Engine, RegoError> {
     let mut engine = new_engine();
     for file in files {
-        add_file(&mut engine, file, dialect)?;
+        if add_file(&mut engine, file, dialect)? == Reading::GuessedV0 {
+            guessed_v0(&file.path);
+        }
     }
     engine.eval_query("true".to_owned(), false)?;
     Ok(engine)

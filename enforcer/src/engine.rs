@@ -56,8 +56,17 @@ pub(crate) fn new_engine() -> Engine {
     engine
 }
 
+/// How a file was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// As it, or the command line, says.
+    AsTold,
+    /// As Rego v0, because as v1 it does not parse.
+    GuessedV0,
+}
+
 /// Adds a file: a policy, a test, or data below the path of its folder.
-pub(crate) fn add_file(engine: &mut Engine, file: &PolicyFile, dialect: Dialect) -> Result<(), RegoError> {
+pub(crate) fn add_file(engine: &mut Engine, file: &PolicyFile, dialect: Dialect) -> Result<Reading, RegoError> {
     match file.role {
         Role::Policy | Role::Test => add_policy(engine, file, dialect),
         Role::JsonData => add_data(engine, file, Value::from_json_str(&file.text)),
@@ -65,7 +74,7 @@ pub(crate) fn add_file(engine: &mut Engine, file: &PolicyFile, dialect: Dialect)
     }
 }
 
-fn add_policy(engine: &mut Engine, file: &PolicyFile, dialect: Dialect) -> Result<(), RegoError> {
+fn add_policy(engine: &mut Engine, file: &PolicyFile, dialect: Dialect) -> Result<Reading, RegoError> {
     let mut add = |v0| {
         engine.set_rego_v0(v0);
         let added = engine.add_policy(file.path.clone(), file.text.clone());
@@ -74,13 +83,12 @@ fn add_policy(engine: &mut Engine, file: &PolicyFile, dialect: Dialect) -> Resul
     };
     if dialect == Dialect::V0 || says_v0(&file.text) {
         add(true)?;
-        return Ok(());
+        return Ok(Reading::AsTold);
     }
-    let Err(error) = add(false) else { return Ok(()) };
+    let Err(error) = add(false) else { return Ok(Reading::AsTold) };
     // A file that neither can parse is most likely meant as v1: that error is the useful one.
     add(true).map_err(|_| error)?;
-    tracing::info!(file = file.path, "policy loaded as rego v0; say `# rego: v0` at its top");
-    Ok(())
+    Ok(Reading::GuessedV0)
 }
 
 fn says_v0(text: &str) -> bool {
@@ -90,11 +98,12 @@ fn says_v0(text: &str) -> bool {
         .any(|line| line.trim_start_matches('#').trim() == "rego: v0")
 }
 
-fn add_data(engine: &mut Engine, file: &PolicyFile, data: anyhow::Result<Value>) -> Result<(), RegoError> {
+fn add_data(engine: &mut Engine, file: &PolicyFile, data: anyhow::Result<Value>) -> Result<Reading, RegoError> {
     let wrong = |error| RegoError(format!("{}: {}", file.path, RegoError::from(error)));
     let folders = file.path.split('/').rev().skip(1);
     let data = folders.fold(data.map_err(wrong)?, |below, folder| {
         Value::from(std::collections::BTreeMap::from([(Value::from(folder), below)]))
     });
-    engine.add_data(data).map_err(wrong)
+    engine.add_data(data).map_err(wrong)?;
+    Ok(Reading::AsTold)
 }

@@ -1,42 +1,16 @@
 //! The binary: wiring only.
 
+mod args;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Parser, Subcommand};
-use elava_bus::cli::{EXIT_CODES, Finished, StageArgs};
+use clap::Parser;
+use elava_bus::cli::Finished;
 use elava_enforcer::{Bundle, Dialect, Enforcer, LiveBundle};
 
-/// Evaluates changed resources against Rego policies
-#[derive(Parser)]
-#[command(name = "elava-enforcer", version, after_help = format!("{EXIT_CODES}\n\nExample:\n  elava-detector --db history.duckdb < observations.ndjson | elava-enforcer --policies policies"))]
-struct Args {
-    #[command(flatten)]
-    bus: StageArgs,
-
-    /// Folder of policies and their data [default: policies.path of the configuration]
-    #[arg(long, env = "ELAVA_POLICIES", value_name = "DIR")]
-    policies: Option<PathBuf>,
-
-    /// Read every policy as Rego v0 [default: v1; v0 for files that say `# rego: v0` or parse only so]
-    #[arg(long, env = "ELAVA_REGO_V0", global = true)]
-    rego_v0: bool,
-
-    #[command(subcommand)]
-    command: Option<Command>,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Run the tests (`test_…` rules of `*_test.rego` files) of policies
-    Test {
-        #[arg(required = true)]
-        paths: Vec<PathBuf>,
-    },
-    /// Compile policies and list them
-    Check { path: PathBuf },
-}
+use crate::args::{Args, Command};
 
 #[tokio::main]
 async fn main() -> ExitCode {

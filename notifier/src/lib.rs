@@ -10,6 +10,7 @@
 mod channel;
 mod delivered;
 mod http;
+mod post;
 mod retry;
 mod stage;
 

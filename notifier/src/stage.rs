@@ -1,35 +1,26 @@
 //! The notifier as a stage: hands every decision to every channel, and returns the receipts.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use elava_bus::{Batch, Consumes, Failure, Output, Position, Rejection, Source, Stage, StageSpec, Stream};
 use elava_schemas::config::{Notifications, StdoutFormat};
-use elava_schemas::{Action, Decision, Delivery, DeliveryId, DeliveryOutcome, Message, Severity, micros};
+use elava_schemas::{Action, Decision, Message, Severity};
 use tokio::task::JoinSet;
-use tracing::{info, warn};
 
+use crate::channel::Channel;
 use crate::channel::slack::Slack;
 use crate::channel::stdout::{Stdout, Style};
 use crate::channel::webhook::Webhook;
-use crate::channel::{Channel, Refusal};
-use crate::delivered::Delivered;
 use crate::http::{self, EndpointError};
-use crate::{Clock, Patience, retry};
+use crate::post::{Deliveries, Post, Stop};
+use crate::{Clock, Patience};
 
 /// Tells people what was decided.
 #[derive(Debug)]
 pub struct Notifier {
     channels: Vec<Arc<Channel>>,
     post: Arc<Post>,
-}
-
-/// What all channels share.
-#[derive(Debug)]
-struct Post {
-    patience: Patience,
-    clock: Clock,
-    delivered: Mutex<Delivered>,
 }
 
 /// Why a channel cannot be used as configured. Shows no URL.
@@ -53,18 +44,6 @@ pub enum ConfigProblem {
     #[error("cannot set up HTTP")]
     Http(#[source] reqwest::Error),
 }
-
-/// Why a channel's deliveries of a batch were broken off.
-#[derive(Debug, thiserror::Error)]
-enum Stop {
-    #[error("{channel} did not take a decision in {attempts} attempts: {error}")]
-    Exhausted { channel: String, attempts: u32, error: String },
-    #[error("cannot write notifications to standard output")]
-    Closed(#[source] std::io::Error),
-}
-
-/// One channel's deliveries of a batch, with the index of each decision.
-type Deliveries = Vec<(usize, Delivery)>;
 
 impl Notifier {
     /// A notifier with the channels that are switched on. `format` overrides the configured one.
@@ -110,7 +89,7 @@ impl Notifier {
             let problem = |error: EndpointError| ConfigProblem::Webhook { problem: error.to_string() };
             channels.push(Channel::Webhook(Webhook::new(webhook, client, clock).map_err(problem)?));
         }
-        let post = Post { patience, clock, delivered: Mutex::default() };
+        let post = Post::new(patience, clock);
         Ok(Self { channels: channels.into_iter().map(Arc::new).collect(), post: Arc::new(post) })
     }
 
@@ -148,80 +127,6 @@ impl Notifier {
             }
             Some(stop @ Stop::Exhausted { .. }) => Err(Failure::Unavailable(Box::new(stop))),
             Some(stop @ Stop::Closed(_)) => Err(Failure::Fatal(Box::new(stop))),
-        }
-    }
-}
-
-impl Post {
-    /// Hands decisions to one channel, in order; ends at the first that it cannot take now.
-    async fn deliver_all(&self, channel: &Channel, decisions: &[Decision], in_pipe: bool) -> Result<Deliveries, Stop> {
-        let mut deliveries = Vec::new();
-        for (index, decision) in decisions.iter().enumerate() {
-            if decision.severity < channel.min_severity() {
-                continue;
-            }
-            let name = channel.name(decision.severity);
-            let id = DeliveryId::of(&[decision.id.as_str(), &name]);
-            let known = self.delivered.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
-            let delivery = match known {
-                Some(delivery) => delivery,
-                // In a pipe the bus writes standard output, this decision's line included.
-                None if in_pipe && matches!(channel, Channel::Stdout(stdout) if stdout.style == Style::Ndjson) => {
-                    self.receipt(id, decision, name, 1, Ok(()))
-                }
-                None => self.deliver_one(channel, decision, id, name).await?,
-            };
-            self.delivered.lock().unwrap_or_else(PoisonError::into_inner).remember(&delivery);
-            deliveries.push((index, delivery));
-        }
-        Ok(deliveries)
-    }
-
-    /// Tries until the channel takes the decision, refuses it for good, or has been tried enough.
-    async fn deliver_one(
-        &self,
-        channel: &Channel,
-        decision: &Decision,
-        id: DeliveryId,
-        name: String,
-    ) -> Result<Delivery, Stop> {
-        let mut attempt = 1;
-        loop {
-            let (after, error) = match channel.tell(decision).await {
-                Ok(()) => return Ok(self.receipt(id, decision, name, attempt, Ok(()))),
-                Err(Refusal::Never { error }) => {
-                    warn!(channel = name, decision = %decision.id, error, "decision refused");
-                    return Ok(self.receipt(id, decision, name, attempt, Err(error)));
-                }
-                Err(Refusal::Closed(error)) => return Err(Stop::Closed(error)),
-                Err(Refusal::Later { after, error }) => (after, error),
-            };
-            if attempt >= self.patience.attempts {
-                return Err(Stop::Exhausted { channel: name, attempts: attempt, error });
-            }
-            let pause = retry::pause(&self.patience, attempt, after, fastrand::f64());
-            info!(channel = name, decision = %decision.id, attempt, error, ?pause, "channel will be tried again");
-            tokio::time::sleep(pause).await;
-            attempt += 1;
-        }
-    }
-
-    fn receipt(
-        &self,
-        id: DeliveryId,
-        decision: &Decision,
-        channel: String,
-        attempts: u32,
-        result: Result<(), String>,
-    ) -> Delivery {
-        Delivery {
-            id,
-            decision_id: decision.id.clone(),
-            channel,
-            outcome: if result.is_ok() { DeliveryOutcome::Delivered } else { DeliveryOutcome::Failed },
-            attempts,
-            at: micros((self.clock)()),
-            error: result.err(),
         }
     }
 }

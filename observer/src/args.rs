@@ -1,5 +1,7 @@
 //! The observer's own flags.
 
+use std::num::NonZeroU16;
+
 use clap::Args;
 use elava_schemas::config::{Config, Duration};
 
@@ -11,6 +13,10 @@ pub struct ObserverArgs {
     /// Scan everything once and exit; exit code 1 unless every scan was complete
     #[arg(long, env = "ELAVA_ONCE")]
     pub once: bool,
+
+    /// Say which account and regions would be watched, and exit
+    #[arg(long)]
+    pub whoami: bool,
 
     /// Time between two scans of the same scope, such as 5m [default: as `scanning` in the configuration says, 15m]
     #[arg(long, env = "ELAVA_INTERVAL", value_name = "DURATION", conflicts_with = "once")]
@@ -29,8 +35,8 @@ pub struct ObserverArgs {
     pub endpoint_url: Option<String>,
 
     /// Scans at once in each account and region
-    #[arg(long, env = "ELAVA_CONCURRENCY", value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..))]
-    pub concurrency: u16,
+    #[arg(long, env = "ELAVA_CONCURRENCY", value_name = "N", default_value = "8")]
+    pub concurrency: NonZeroU16,
 
     /// Time after which a scan ends as partial
     #[arg(long, env = "ELAVA_SCAN_TIMEOUT", value_name = "DURATION", default_value = "5m")]

@@ -2,15 +2,14 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Parser;
 use elava_bus::cli::{Finished, StageArgs, exit, usage_error};
 use elava_bus::{CancellationToken, Sink};
 use elava_observer::aws::Session;
 use elava_observer::{Observer, ObserverArgs, Rhythm};
-use tokio::signal::unix::{SignalKind, signal};
 
 const BINARY: &str = "elava-observer";
+const HEALTH_PORT: u16 = 9310;
 const EXAMPLE: &str = "\
 Exit codes: 0 done, 1 failed or not every scan was complete (--once), 2 wrong usage or configuration.
 Example: elava-observer --once --types ec2:instance --regions eu-west-1 | jq .resource.key";
@@ -46,26 +45,22 @@ async fn go(Args { observer: args, bus }: Args) -> anyhow::Result<Finished> {
         Err(error) if error.is_usage() => usage_error(BINARY, &error),
         places => places?,
     };
+    if args.whoami {
+        let mut accounts: Vec<&str> = places.iter().map(|place| place.account.as_str()).collect();
+        accounts.dedup();
+        let regions: Vec<&str> = places.iter().map(|place| place.region.as_str()).collect();
+        eprintln!("account {}, regions {}", accounts.join(", "), regions.join(", "));
+        return Ok(Finished::Clean);
+    }
     let rhythm = match args.interval {
         _ if args.once => Rhythm::Once,
         Some(interval) => Rhythm::Every(interval.get()),
         None => Rhythm::Tiers(config.scanning),
     };
-    let observer =
-        Observer::new(places, &kinds, rhythm, usize::from(args.concurrency), args.scan_timeout.get());
+    let observer = Observer::new(places, &kinds, rhythm, usize::from(args.concurrency.get()), args.scan_timeout.get());
     let sink = Sink::open("observer", &bus).await?;
-    Ok(observer.run(&sink, stop_on_signals()?).await?)
-}
-
-/// Cancelled by SIGTERM or ctrl-c.
-fn stop_on_signals() -> anyhow::Result<CancellationToken> {
     let stop = CancellationToken::new();
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for ctrl-c")?;
-    let told = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        told.cancel();
-    });
-    Ok(stop)
+    elava_bus::stop_on_signals(stop.clone());
+    sink.serve_health(&bus, HEALTH_PORT, &stop).await?;
+    Ok(observer.run(&sink, stop).await?)
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use elava_bus::cli::Finished;
 use elava_bus::{Asked, CancellationToken, Sink, SinkError};
 use elava_schemas::config::Scanning;
-use elava_schemas::{Provider, ScanOutcome, ScanRequest, Scope};
+use elava_schemas::{Provider, ScanOutcome, ScanReport, ScanRequest, Scope};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
@@ -125,13 +125,7 @@ impl Observer {
             let report = scan(job.kind, &job.place, sink, self.scan_timeout, stop).await?;
             drop(permit);
             complete = report.outcome == ScanOutcome::Complete;
-            let (outcome, observed, api_calls) = (report.outcome.as_str(), report.observed, report.api_calls);
-            match report.errors.last() {
-                Some(error) if !complete => {
-                    tracing::warn!(scope = %job.scope, outcome, observed, api_calls, code = error.code, error = error.message, "scanned");
-                }
-                _ => tracing::info!(scope = %job.scope, outcome, observed, api_calls, "scanned"),
-            }
+            tell(&report);
             if matches!(self.rhythm, Rhythm::Once) {
                 return Ok(complete);
             }
@@ -153,6 +147,18 @@ impl Observer {
         if asked.answer.send(answer).is_err() {
             tracing::debug!("nobody waits for the answer to a scan request");
         }
+    }
+}
+
+fn tell(report: &ScanReport) {
+    let ScanReport { scope, observed, api_calls, .. } = report;
+    let outcome = report.outcome.as_str();
+    match report.errors.last() {
+        Some(last) if report.outcome != ScanOutcome::Complete => {
+            let (code, error) = (&last.code, &last.message);
+            tracing::warn!(%scope, outcome, observed, api_calls, code, error, "scanned");
+        }
+        _ => tracing::info!(%scope, outcome, observed, api_calls, "scanned"),
     }
 }
 

@@ -7,13 +7,20 @@
 #   suggestion: Move to a current generation of the same size.
 package day2.cost.previous_generation
 
-info contains {"rule": "previous_generation", "msg": sprintf("%s is of a previous generation", [class])} if {
-	some class, family in families
+info contains violation if {
+	old(split(input.resource.attributes.InstanceType, ".")[0])
+	violation := told(input.resource.attributes.InstanceType)
+}
+
+# db.m3.large
+info contains violation if {
+	old(split(input.resource.attributes.DBInstanceClass, ".")[1])
+	violation := told(input.resource.attributes.DBInstanceClass)
+}
+
+old(family) if {
 	family in data.settings.previous_generation_families
 	data.lib.elava.alive
 }
 
-# class -> family
-families[class] := split(class, ".")[0] if class := input.resource.attributes.InstanceType
-
-families[class] := split(class, ".")[1] if class := input.resource.attributes.DBInstanceClass
+told(class) := {"rule": "previous_generation", "msg": sprintf("%s is of a previous generation", [class])}

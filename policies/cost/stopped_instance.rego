@@ -10,8 +10,10 @@ package day2.cost.stopped_instance
 warn contains {"rule": "long_stopped_instance", "msg": sprintf("Instance has been stopped for more than %d days", [limit])} if {
 	limit := data.settings.stopped_instance_days
 	input.resource.status == "stopped"
-	time.parse_rfc3339_ns(input.now) - stopped_at > limit * 24 * 60 * 60 * 1000000000
+	time.parse_rfc3339_ns(input.now) - stopped_at > limit * nanoseconds_a_day
 }
+
+nanoseconds_a_day := 86400000000000
 
 # EC2 says it in words: "User initiated (2026-01-31 12:00:00 GMT)".
 stopped_at := time.parse_rfc3339_ns(sprintf("%sZ", [replace(text, " ", "T")])) if {

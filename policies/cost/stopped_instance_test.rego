@@ -10,9 +10,7 @@ test_finds_a_long_stopped_instance if {
 			"key": {"type": "ec2:instance"},
 			"status": "stopped",
 			"tags": {},
-			"attributes": {
-				"StateTransitionReason": "User initiated (2026-01-02 03:04:05 GMT)",
-			},
+			"attributes": {"StateTransitionReason": "User initiated (2026-01-02 03:04:05 GMT)"},
 		},
 		"context": {"managed": false, "blessed": false},
 		"now": "2026-03-01T00:00:00Z",
@@ -27,9 +25,7 @@ test_accepts_one_just_stopped if {
 			"key": {"type": "ec2:instance"},
 			"status": "stopped",
 			"tags": {},
-			"attributes": {
-				"StateTransitionReason": "User initiated (2026-02-27 03:04:05 GMT)",
-			},
+			"attributes": {"StateTransitionReason": "User initiated (2026-02-27 03:04:05 GMT)"},
 		},
 		"context": {"managed": false, "blessed": false},
 		"now": "2026-03-01T00:00:00Z",
@@ -44,9 +40,7 @@ test_accepts_a_running_one if {
 			"key": {"type": "ec2:instance"},
 			"status": "running",
 			"tags": {},
-			"attributes": {
-				"StateTransitionReason": "User initiated (2026-01-02 03:04:05 GMT)",
-			},
+			"attributes": {"StateTransitionReason": "User initiated (2026-01-02 03:04:05 GMT)"},
 		},
 		"context": {"managed": false, "blessed": false},
 		"now": "2026-03-01T00:00:00Z",

@@ -9,9 +9,7 @@ test_finds_optional_tokens if {
 		"resource": {
 			"key": {"type": "ec2:instance"},
 			"tags": {},
-			"attributes": {
-				"MetadataOptions": {"HttpTokens": "optional", "HttpEndpoint": "enabled"},
-			},
+			"attributes": {"MetadataOptions": {"HttpTokens": "optional", "HttpEndpoint": "enabled"}},
 		},
 		"context": {"managed": false, "blessed": false},
 	}
@@ -37,9 +35,7 @@ test_accepts_no_endpoint if {
 		"resource": {
 			"key": {"type": "ec2:instance"},
 			"tags": {},
-			"attributes": {
-				"MetadataOptions": {"HttpTokens": "optional", "HttpEndpoint": "disabled"},
-			},
+			"attributes": {"MetadataOptions": {"HttpTokens": "optional", "HttpEndpoint": "disabled"}},
 		},
 		"context": {"managed": false, "blessed": false},
 	}

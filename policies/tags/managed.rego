@@ -9,11 +9,6 @@ package day2.tags.managed
 
 info contains {"rule": "missing_managed", "msg": "Resource has no elava:managed tag"} if {
 	input.tags_known
-	count(managed_tags) == 0
+	count(object.filter(input.resource.tags, data.settings.managed_tags)) == 0
 	data.lib.elava.alive
-}
-
-managed_tags contains key if {
-	some key in data.settings.managed_tags
-	input.resource.tags[key]
 }

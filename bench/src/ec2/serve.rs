@@ -129,3 +129,34 @@ fn json<T: serde::Serialize>(value: &T) -> Response {
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::limits::Bucket;
+    use super::*;
+    use crate::http::request;
+
+    #[tokio::test]
+    async fn throttles_counts_and_mutates() {
+        let bucket = Bucket { capacity: 2.0, refill: 0.001 };
+        let limits = Limits::new(Some(bucket), 0.0, 0);
+        let options = Options { counts: Counts::around(5), latency: Duration::ZERO, limits };
+        let stand_in = StandIn::listen(0, options).await.expect("listens");
+        let address = stand_in.address().expect("an address");
+        let serving = tokio::spawn(stand_in.serve());
+
+        for (method, path, form, expected) in [
+            ("POST", "/", "Action=DescribeVolumes&Version=2016-11-15", (200, "<value>team-0</value>")),
+            ("POST", "/mutate?percent=1", "", (200, "{\"changed\":5}")),
+            ("POST", "/mutate?percent=101", "", (400, "percent")),
+            ("POST", "/", "Action=DescribeVolumes&Version=2016-11-15", (200, "<value>team-17</value>")),
+            ("POST", "/", "Action=DescribeVolumes&Version=2016-11-15", (503, "RequestLimitExceeded")),
+            ("POST", "/", "Action=DescribeDBInstances", (200, "<DBInstanceIdentifier>db-4<")),
+            ("GET", "/stats", "", (200, "{\"DescribeDBInstances\":1,\"DescribeVolumes\":3,\"throttled\":1}")),
+        ] {
+            let (status, body) = request(address, method, path, form).await.expect("answers");
+            assert!(status == expected.0 && body.contains(expected.1), "{path} {form}: {status} {body}");
+        }
+        serving.abort();
+    }
+}

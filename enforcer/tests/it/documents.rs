@@ -148,6 +148,23 @@ fn data_lies_below_its_folder_and_types_are_respected() {
 }
 
 #[test]
+fn packages_may_ask_each_other() {
+    let files = [
+        ("lib.rego", "package lib.names\n\nlong if count(input.type) > 3\n"),
+        ("a.rego", "package day2.a\n\nwarn contains \"long\" if data.lib.names.long\n"),
+        ("b.rego", "package day2.b\n\nimport data.day2.a\n\ninfo contains \"a warns\" if count(a.warn) > 0\n"),
+        ("c.rego", "package day2.c\n\ninfo contains name if some name in data[\"day2\"].a.warn\n"),
+    ];
+    let bundle = load(&files).expect("it loads");
+    expect![[r#"
+        warning day2.a long: long
+        info day2.b a_warns: a warns
+        info day2.c long: long
+    "#]]
+    .assert_eq(&lines(&evaluate(&bundle, resource("ec2:vpc", tags(&[]), json!({})))));
+}
+
+#[test]
 fn the_hash_is_of_what_decides() {
     let folder = folder(&[("a.rego", "package day2.a\n\nwarn contains \"x\"\n"), (".hidden/b.rego", "x")]);
     let hash = || PolicyFiles::read(folder.path()).expect("it is read").hash();

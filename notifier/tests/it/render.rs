@@ -28,7 +28,8 @@ fn text() {
             aws/123456789012/us-east-1/ec2:security-group/sg-0abc · notify (resolved)
         2026-01-02 03:04:05Z  CRITICAL  Evil�[2J�name
             aws/123456789012/us-east-1/ec2:security-group/sg-0abc · alert (new)
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
 }
 
 #[test]

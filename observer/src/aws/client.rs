@@ -16,6 +16,7 @@ use elava_schemas::{Provider, Scope};
 use super::kind::Kind;
 use super::limiter::Limiter;
 use super::retry::{CallError, Class, back_off};
+use super::whole::WholeAnswers;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -78,10 +79,12 @@ impl Place {
     #[must_use]
     pub fn new(account: &str, region: &str, config: &SdkConfig) -> Self {
         let config = config.to_builder().region(Region::new(region.to_owned())).build();
+        let ec2 = aws_sdk_ec2::config::Builder::from(&config).interceptor(WholeAnswers).build();
+        let rds = aws_sdk_rds::config::Builder::from(&config).interceptor(WholeAnswers).build();
         Self {
             account: account.to_owned(),
             region: region.to_owned(),
-            clients: Clients { ec2: aws_sdk_ec2::Client::new(&config), rds: aws_sdk_rds::Client::new(&config) },
+            clients: Clients { ec2: aws_sdk_ec2::Client::from_conf(ec2), rds: aws_sdk_rds::Client::from_conf(rds) },
             ec2: Limiter::default(),
             rds: Limiter::default(),
         }
@@ -112,8 +115,7 @@ impl Session {
     /// The SDK's standard configuration, for another endpoint if one is given. Where `regions` names
     /// one, the SDK need not look for the profile's.
     pub async fn open(endpoint_url: Option<&str>, regions: &[String]) -> Self {
-        let timeouts =
-            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
+        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts);
@@ -153,7 +155,8 @@ impl Session {
     }
 
     async fn account(&self) -> Result<String, SetupError> {
-        let credentials = self.0.credentials_provider().ok_or_else(|| SetupError::NoCredentials("none set up".into()))?;
+        let credentials =
+            self.0.credentials_provider().ok_or_else(|| SetupError::NoCredentials("none set up".into()))?;
         credentials.provide_credentials().await.map_err(|error| SetupError::NoCredentials(error.into()))?;
         let sts = aws_sdk_sts::Client::new(&self.somewhere());
         let answer = persistently(|| async { Ok(sts.get_caller_identity().send().await?) }).await;

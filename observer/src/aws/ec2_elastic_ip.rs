@@ -6,8 +6,7 @@ use futures::FutureExt;
 use super::client::Clients;
 use super::kind::{Arn, Draft, Kind, Listing, Page, ec2_tags};
 
-pub(super) const KIND: Kind =
-    Kind { name: "ec2:elastic-ip", operation: "ec2:DescribeAddresses", volatile: &[], list };
+pub(super) const KIND: Kind = Kind { name: "ec2:elastic-ip", operation: "ec2:DescribeAddresses", volatile: &[], list };
 
 /// The one listing without pages.
 fn list(clients: &Clients, _token: Option<String>) -> Listing<'_> {

@@ -7,15 +7,15 @@ use super::client::Clients;
 use super::json::put;
 use super::kind::{Arn, Draft, Kind, Listing, Page, ec2_tags, time};
 
-pub(super) const KIND: Kind =
-    Kind { name: "ec2:instance", operation: "ec2:DescribeInstances", volatile: &[], list };
+pub(super) const KIND: Kind = Kind { name: "ec2:instance", operation: "ec2:DescribeInstances", volatile: &[], list };
 
 fn list(clients: &Clients, token: Option<String>) -> Listing<'_> {
     async move {
         let page = clients.ec2.describe_instances().max_results(1000).set_next_token(token).send().await?;
-        let drafts = page.reservations().iter().flat_map(|reservation| {
-            reservation.instances().iter().map(move |instance| draft(reservation, instance))
-        });
+        let drafts = page
+            .reservations()
+            .iter()
+            .flat_map(|reservation| reservation.instances().iter().map(move |instance| draft(reservation, instance)));
         Ok(Page::new(drafts, page.next_token()))
     }
     .boxed()

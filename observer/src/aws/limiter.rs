@@ -111,7 +111,17 @@ mod tests {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let mut bucket = Bucket::new(start);
-        for (event, rate) in [(0, 10.0), (10, 10.0), (900, 10.0), (1000, 5.0), (2000, 2.5), (9000, 1.25), (20_000, 0.625), (30_000, 0.5), (40_000, 0.5)] {
+        for (event, rate) in [
+            (0, 10.0),
+            (10, 10.0),
+            (900, 10.0),
+            (1000, 5.0),
+            (2000, 2.5),
+            (9000, 1.25),
+            (20_000, 0.625),
+            (30_000, 0.5),
+            (40_000, 0.5),
+        ] {
             bucket.throttled(at(event));
             assert!((bucket.rate - rate).abs() < 1e-9, "{event}: {}", bucket.rate);
         }

@@ -8,6 +8,7 @@ mod limiter;
 mod normal;
 mod retry;
 mod scan;
+mod whole;
 
 mod ec2_elastic_ip;
 mod ec2_image;

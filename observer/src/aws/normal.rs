@@ -60,7 +60,7 @@ mod tests {
             (json!({"Tags": [1], "TagSet": [1], "TagList": [1], "A": {"Tags": 1}}), &[], json!({"A": {"Tags": 1}})),
             (json!({"P": 1, "Q": 2}), &["P", "Missing"], json!({"Q": 2})),
             (json!({"A": {"B": 1, "C": 2}}), &["A.B"], json!({"A": {"C": 2}})),
-            (json!({"A": [{"B": 2, "C": 1}, {"B": 1}, 7]}), &["A.B"], json!({"A": [7, {}, {"C": 1}]})),
+            (json!({"A": [{"B": 2, "C": 1}, {"B": 1}, 7]}), &["A.B"], json!({"A": [7, {"C": 1}, {}]})),
             (json!({"A": [{"B": ["y", "x"]}, {"B": ["a"]}]}), &[], json!({"A": [{"B": ["a"]}, {"B": ["x", "y"]}]})),
         ];
         for (given, volatile, expected) in rows {

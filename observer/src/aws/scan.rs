@@ -5,9 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use elava_bus::{CancellationToken, Sink, SinkError};
-use elava_schemas::{
-    Message, Observation, ScanError, ScanId, ScanOutcome, ScanReport, Scope, Timestamp, micros,
-};
+use elava_schemas::{Message, Observation, ScanError, ScanId, ScanOutcome, ScanReport, Scope, Timestamp, micros};
 
 use super::client::Place;
 use super::kind::{Kind, Page, resource};
@@ -53,7 +51,8 @@ pub async fn scan(
     let scope = place.scope(kind);
     let started_at = now();
     let scan_id = ScanId::of(&[&scope.to_string(), &started_at.to_rfc3339()]);
-    let mut listing = Listing { kind, place, scope, scan_id, seen: HashSet::new(), pages: 0, api_calls: 0, errors: Vec::new() };
+    let mut listing =
+        Listing { kind, place, scope, scan_id, seen: HashSet::new(), pages: 0, api_calls: 0, errors: Vec::new() };
     let end = tokio::time::Instant::now() + time_limit;
     let complete = listing.run(outlet, end, stop).await?;
     outlet.flush().await?;

@@ -7,6 +7,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use crate::canned::{Answer, Call, identity, serve, vpcs};
+use crate::moto::Moto;
 
 fn observer(endpoint: &str, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_elava-observer"));
@@ -14,7 +15,11 @@ fn observer(endpoint: &str, args: &[&str]) -> Command {
         .args(["--endpoint-url", endpoint, "--types", "ec2:vpc"])
         .args(args)
         .env_clear()
-        .envs([("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_EC2_METADATA_DISABLED", "true")])
+        .envs([
+            ("AWS_ACCESS_KEY_ID", "key"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ])
         .stdin(Stdio::null())
         .stderr(Stdio::piped())
         .stdout(Stdio::piped())
@@ -68,7 +73,12 @@ async fn exit_codes() {
         (&["--once", "--regions", "us-east-1"][..], false, 0, ""),
         (&["--once"], false, 2, "no region"),
         (&["--once", "--regions", "us-east-1"], true, 2, "make demo"),
-        (&["--once", "--types", "ec2:nonsense"], false, 2, "unknown resource type `ec2:nonsense`; known: ec2:elastic-ip"),
+        (
+            &["--once", "--types", "ec2:nonsense"],
+            false,
+            2,
+            "unknown resource type `ec2:nonsense`; known: ec2:elastic-ip",
+        ),
         (&["--once", "--interval", "5m"], false, 2, "cannot be used with"),
         (&["--check", "--regions", "us-east-1"], true, 0, ""),
     ] {
@@ -110,4 +120,30 @@ async fn a_closed_pipe_is_no_error() {
     lines.next_line().await.expect("readable").expect("an observation");
     drop(lines);
     assert!(child.wait().await.expect("it ends").success());
+}
+
+#[tokio::test]
+async fn other_accounts_by_role_and_all_regions() {
+    let moto = Moto::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("elava.yaml");
+    let accounts = "    - {role_arn: \"arn:aws:iam::210987654321:role/elava\", regions: [eu-west-1, eu-west-2]}\n";
+    let text = format!("version: \"2.0\"\nregion: us-east-1\nscanning:\n  accounts:\n{accounts}");
+    std::fs::write(&config, text).expect("written");
+    let config = config.to_str().expect("a path");
+    let output = observer(&moto.url, &["--once", "--config", config]).output().await.expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let scopes: Vec<String> = reports(&output).iter().map(|report| report.scope.to_string()).collect();
+    let expected = [
+        "aws/210987654321/eu-west-1/ec2:vpc",
+        "aws/210987654321/eu-west-2/ec2:vpc",
+        "aws/123456789012/us-east-1/ec2:vpc",
+    ];
+    assert_eq!(scopes, expected);
+
+    let output = observer(&moto.url, &["--once", "--regions", "all"]).output().await.expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let reports = reports(&output);
+    let complete = reports.iter().filter(|report| report.outcome == ScanOutcome::Complete).count();
+    assert!(complete > 10 && complete == reports.len(), "{complete} of {} regions", reports.len());
 }

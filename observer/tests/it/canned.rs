@@ -99,21 +99,30 @@ fn decoded(body: &str) -> BTreeMap<String, String> {
 
 fn error_of(action: &str, code: &str) -> String {
     if action.contains("DB") || action == "GetCallerIdentity" {
-        format!("<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>no</Message></Error><RequestId>1</RequestId></ErrorResponse>")
+        format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>no</Message></Error><RequestId>1</RequestId></ErrorResponse>"
+        )
     } else {
-        format!("<Response><Errors><Error><Code>{code}</Code><Message>no</Message></Error></Errors><RequestID>1</RequestID></Response>")
+        format!(
+            "<Response><Errors><Error><Code>{code}</Code><Message>no</Message></Error></Errors><RequestID>1</RequestID></Response>"
+        )
     }
 }
 
 /// The answer that says whose credentials these are.
 pub(crate) fn identity() -> Answer {
     let account = crate::collect::ACCOUNT;
-    Answer::Ok(format!("<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult><Account>{account}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"))
+    Answer::Ok(format!(
+        "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult><Account>{account}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
+    ))
 }
 
 /// A page of VPCs.
 pub(crate) fn vpcs(ids: &[&str], next: Option<&str>) -> Answer {
-    let items: String = ids.iter().map(|id| format!("<item><vpcId>{id}</vpcId><state>available</state></item>")).collect();
+    let items: String =
+        ids.iter().map(|id| format!("<item><vpcId>{id}</vpcId><state>available</state></item>")).collect();
     let next = next.map(|next| format!("<nextToken>{next}</nextToken>")).unwrap_or_default();
-    Answer::Ok(format!("<DescribeVpcsResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><vpcSet>{items}</vpcSet>{next}</DescribeVpcsResponse>"))
+    Answer::Ok(format!(
+        "<DescribeVpcsResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><vpcSet>{items}</vpcSet>{next}</DescribeVpcsResponse>"
+    ))
 }

@@ -42,10 +42,16 @@ pub(crate) fn kind(name: &str) -> &'static Kind {
 }
 
 /// Scans once: what was seen, and the report, which must be the last message and count the others.
-pub(crate) async fn scan_once(endpoint: &str, region: &str, kind: &'static Kind, limit: Duration) -> (Vec<Resource>, ScanReport) {
+pub(crate) async fn scan_once(
+    endpoint: &str,
+    region: &str,
+    kind: &'static Kind,
+    limit: Duration,
+) -> (Vec<Resource>, ScanReport) {
     let place = Place::new(ACCOUNT, region, &config(endpoint, region).await);
     let collected = Collected::default();
-    let report = scan(kind, &place, &collected, limit, &CancellationToken::new()).await.expect("collecting does not fail");
+    let report =
+        scan(kind, &place, &collected, limit, &CancellationToken::new()).await.expect("collecting does not fail");
     let mut messages = collected.0.into_inner().expect("not poisoned");
     assert_eq!(messages.pop(), Some(report.clone().into()), "the report comes last");
     let resources: Vec<Resource> = messages

@@ -55,7 +55,11 @@ fn conforms(resource: &Resource, kind: &str, region: &str) {
     assert_eq!((key.account.as_str(), key.region.as_str(), key.kind.as_str()), (ACCOUNT, region, kind), "{key}");
     assert!(!key.id.is_empty() && !resource.attributes.is_empty(), "{key}");
     assert!(resource.tags.is_some(), "{key}: tags come with the listing");
-    assert!(resource.arn.as_ref().is_some_and(|arn| arn.starts_with("arn:aws:") && arn.contains(&key.id)), "{key}: {:?}", resource.arn);
+    assert!(
+        resource.arn.as_ref().is_some_and(|arn| arn.starts_with("arn:aws:") && arn.contains(&key.id)),
+        "{key}: {:?}",
+        resource.arn
+    );
     for member in ["Tags", "TagSet", "TagList"] {
         assert!(!resource.attributes.contains_key(member), "{key}: {member} belongs in tags");
     }
@@ -103,12 +107,16 @@ async fn seed(endpoint: &str) -> Result<(), Box<dyn std::error::Error>> {
         IpPermission::builder().ip_protocol("tcp").from_port(port).to_port(port).set_ip_ranges(Some(ranges)).build()
     };
     let rules = ec2.authorize_security_group_ingress().group_id(&group);
-    let rules = rules.ip_permissions(rule(443, ["10.2.0.0/16", "10.1.0.0/16"])).ip_permissions(rule(22, ["9.0.0.0/8", "8.0.0.0/8"]));
+    let rules = rules
+        .ip_permissions(rule(443, ["10.2.0.0/16", "10.1.0.0/16"]))
+        .ip_permissions(rule(22, ["9.0.0.0/8", "8.0.0.0/8"]));
     rules.send().await?;
 
     let instance = ec2.run_instances().image_id("ami-12345678").min_count(1).max_count(1).subnet_id(&subnet);
-    let instance = instance.security_group_ids(&group).tag_specifications(tagged(ResourceType::Instance)).send().await?;
-    let instance = instance.instances().first().and_then(|instance| instance.instance_id()).ok_or("no instance")?.to_owned();
+    let instance =
+        instance.security_group_ids(&group).tag_specifications(tagged(ResourceType::Instance)).send().await?;
+    let instance =
+        instance.instances().first().and_then(|instance| instance.instance_id()).ok_or("no instance")?.to_owned();
     let image = ec2.create_image().instance_id(&instance).name("golden");
     image.tag_specifications(tagged(ResourceType::Image)).send().await?;
     let volume = ec2.create_volume().availability_zone("us-east-1a").size(8);
@@ -123,7 +131,8 @@ async fn seed(endpoint: &str) -> Result<(), Box<dyn std::error::Error>> {
 
     let rds = aws_sdk_rds::Client::new(&config);
     let tag = || aws_sdk_rds::types::Tag::builder().key("env").value("test").build();
-    let db = rds.create_db_instance().db_instance_identifier("orders").db_instance_class("db.t3.micro").engine("postgres");
+    let db =
+        rds.create_db_instance().db_instance_identifier("orders").db_instance_class("db.t3.micro").engine("postgres");
     db.allocated_storage(20).master_username("elava").master_user_password("not-a-secret").tags(tag()).send().await?;
     let snapshot = rds.create_db_snapshot().db_instance_identifier("orders").db_snapshot_identifier("orders-1");
     snapshot.tags(tag()).send().await?;

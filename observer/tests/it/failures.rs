@@ -114,11 +114,16 @@ async fn outcomes() {
         let (resources, report) = scan_once(&endpoint, "us-east-1", kind("ec2:vpc"), LIMIT).await;
         let ids: Vec<&str> = resources.iter().map(|resource| resource.key.id.as_str()).collect();
         let codes: Vec<&str> = report.errors.iter().map(|error| error.code.as_str()).collect();
-        assert_eq!((report.outcome, &ids[..], report.api_calls, &codes[..]), (row.outcome, row.ids, row.api_calls, row.codes), "{}", row.name);
+        assert_eq!(
+            (report.outcome, &ids[..], report.api_calls, &codes[..]),
+            (row.outcome, row.ids, row.api_calls, row.codes),
+            "{}",
+            row.name
+        );
     }
 }
 
-/// Without its last 40 bytes, which HTTP does not notice here.
+/// Without its last 40 bytes: the SDK takes that for a whole answer.
 fn cut_off(answer: Answer) -> Answer {
     match answer {
         Answer::Ok(body) => Answer::Ok(body[..body.len() - 40].to_owned()),

@@ -56,11 +56,7 @@ pub(crate) fn mapping(sdk: &Path, service: &str, roots: &[&str], skipped: &[(&st
     Mapping { rust: render(service, &structs, &enums), unmapped }
 }
 
-fn render(
-    service: &str,
-    structs: &BTreeMap<String, BTreeMap<String, String>>,
-    enums: &BTreeSet<String>,
-) -> String {
+fn render(service: &str, structs: &BTreeMap<String, BTreeMap<String, String>>, enums: &BTreeSet<String>) -> String {
     let mut out = format!(
         "//! Every field of the {service} types that resources are made of.\n//!\n\
          //! Generated from the SDK's source: `UPDATE_EXPECT=1 cargo test --test observer generated`.\n\n\

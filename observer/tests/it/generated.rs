@@ -25,7 +25,8 @@ const RDS: [&str; 3] = ["DbCluster", "DbInstance", "DbSnapshot"];
 /// `UPDATE_EXPECT=1` writes what it expects.
 #[test]
 fn generated_mapping_is_complete() {
-    let ec2 = mapping(&source_of("aws-sdk-ec2"), "ec2", &EC2, &[("Reservation.instances", "each is a resource of its own")]);
+    let ec2 =
+        mapping(&source_of("aws-sdk-ec2"), "ec2", &EC2, &[("Reservation.instances", "each is a resource of its own")]);
     let rds = mapping(&source_of("aws-sdk-rds"), "rds", &RDS, &[]);
     let unmapped: String = ec2.unmapped.iter().chain(&rds.unmapped).map(|line| format!("{line}\n")).collect();
     expect_file!["../../unmapped.txt"].assert_eq(&unmapped);

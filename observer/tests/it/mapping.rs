@@ -15,7 +15,8 @@ use crate::collect::scan_once;
 async fn samples() {
     for kind in KINDS {
         let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(kind.name.replace(':', "_"));
-        let xml = std::fs::read_to_string(file.with_extension("xml")).unwrap_or_else(|error| panic!("{}: {error}", kind.name));
+        let xml = std::fs::read_to_string(file.with_extension("xml"))
+            .unwrap_or_else(|error| panic!("{}: {error}", kind.name));
         let texts = texts(&xml);
         let endpoint = serve(move |_| Answer::Ok(xml.clone())).await;
         let (resources, report) = scan_once(&endpoint, "eu-west-1", kind, Duration::from_secs(30)).await;

@@ -70,7 +70,7 @@ impl fmt::Display for Duration {
         if millis == 0 {
             return f.write_str("0s");
         }
-        let largest = UNITS.iter().find(|(_, unit)| millis % u128::from(*unit) == 0);
+        let largest = UNITS.iter().find(|(_, unit)| millis.is_multiple_of(u128::from(*unit)));
         largest.map_or(Ok(()), |(name, unit)| write!(f, "{}{name}", millis / u128::from(*unit)))
     }
 }

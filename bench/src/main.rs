@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 #[command(
     version,
     after_help = "Figures go to standard output, one JSON object a line; progress to standard error.\n\
-    Example: bench pipeline listing --resources 20000"
+    Example: elava-bench pipeline listing --resources 20000"
 )]
 struct Args {
     /// Which ones [default: all]
@@ -52,7 +52,7 @@ enum Bench {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit("bench", run_until_told(Args::parse()).await)
+    exit("elava-bench", run_until_told(Args::parse()).await)
 }
 
 /// Dropping a run ends its processes and removes its folders.
