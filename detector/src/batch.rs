@@ -303,6 +303,9 @@ impl Work<'_> {
             }
         }
         if line.page.sequence <= self.applied {
+            if let Some(entry) = self.memory.index.get_mut(observed.id) {
+                entry.last_seen = entry.last_seen.max(at);
+            }
             return Ok(Ok(()));
         }
         if let Some(entry) = self.memory.index.get_mut(observed.id)
@@ -420,7 +423,7 @@ impl Work<'_> {
             };
             self.effects.changes.push(change.build(seen.sequence));
         }
-        self.end_version(id, End { at: seen.at, by: EndedBy::Changed, last_seen: entry.last_seen });
+        self.end_version(&previous, seen.scope, seen.at, EndedBy::Changed);
         let next = Entry {
             content: hash,
             raw: seen.raw,
@@ -466,16 +469,21 @@ impl Work<'_> {
             tags_carried,
             valid_from: entry.valid_from,
             first_seen: entry.first_seen,
-            last_seen: entry.last_seen,
+            last_seen: entry.valid_from,
             scan_id: scan_id.map(str::to_owned),
             end: None,
         });
     }
 
-    fn end_version(&mut self, id: u64, end: End) {
-        match self.open.remove(&id) {
+    /// Ends a version. When it was last seen must not depend on what memory holds beyond the
+    /// stored history, or a replay would say otherwise.
+    fn end_version(&mut self, version: &Version, scope: u32, at: Timestamp, by: EndedBy) {
+        let stored = [self.memory.index.scope(scope).proved, self.effects.touched.get(&version.id).copied()];
+        let last_seen = stored.into_iter().flatten().fold(version.last_seen, Timestamp::max);
+        let end = End { at, by, last_seen };
+        match self.open.remove(&version.id) {
             Some(place) => self.effects.versions[place].end = Some(end),
-            None => self.effects.ended.push((id, end)),
+            None => self.effects.ended.push((version.id, end)),
         }
     }
 
@@ -568,7 +576,7 @@ impl Work<'_> {
             let id = version.id;
             let Some(entry) = self.memory.index.remove(id) else { continue };
             self.effects.journal.push(Undo::Entry { id, before: Some(entry), gone: false });
-            self.end_version(id, End { at, by: EndedBy::Disappeared, last_seen: entry.last_seen });
+            self.end_version(&version, scope, at, EndedBy::Disappeared);
             self.lives.insert(
                 id,
                 EarlierLife {

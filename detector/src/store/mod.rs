@@ -14,6 +14,8 @@ pub(crate) use write::Progress;
 
 /// DuckDB's own share of the detector's memory.
 const MEMORY: &str = "256MB";
+/// The file format. Files of DuckDB's default, older format silently take no zstd: 1,800 bytes a version.
+const STORAGE: &str = "v1.5.0";
 
 /// A history, opened.
 pub struct History {
@@ -99,7 +101,11 @@ impl History {
 
     fn connect(path: &Path, mode: AccessMode) -> Result<Self, HistoryError> {
         let open = || {
-            let config = Config::default().access_mode(mode)?.max_memory(MEMORY)?.threads(2)?;
+            let config = Config::default()
+                .access_mode(mode)?
+                .max_memory(MEMORY)?
+                .threads(2)?
+                .with("storage_compatibility_version", STORAGE)?;
             let connection = Connection::open_with_flags(path, config)?;
             connection.execute_batch(include_str!("session.sql"))?;
             Ok(connection)

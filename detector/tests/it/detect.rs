@@ -163,7 +163,7 @@ fn a_bad_row_makes_absence_unknown() {
     let mut bench = known();
     bench.sequence = 5;
     expect![[r#"
-        rejected line 1: bad observation: invalid type: string "no", expected a map at line 1 column 98
+        rejected line 1: bad observation: invalid type: string "no", expected a map at line 1 column 99
         rejected line 2: scan report says 1 were sent, 0 were received; absence is unknown
     "#]]
     .assert_eq(

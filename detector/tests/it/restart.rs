@@ -114,7 +114,7 @@ fn rows_of(bench: &mut Bench) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4, ..ProptestConfig::default() })]
 
     /// Batches cut anywhere, crashes between them, pages given again: the same history.
     #[test]

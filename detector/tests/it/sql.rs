@@ -96,6 +96,15 @@ fn views_and_macros() {
 }
 
 #[test]
+fn the_file_has_the_format_that_compresses() {
+    let sql = "SELECT tags['storage_version'] FROM duckdb_databases() WHERE NOT internal";
+    expect![[r#"
+        v1.5.0+
+    "#]]
+    .assert_eq(&Bench::new().sql(sql));
+}
+
+#[test]
 fn questions_by_message_and_by_file_have_the_same_answers() {
     let mut bench = day();
     let summary = bench.ask(&json!({"query": "summary"}));
@@ -109,7 +118,7 @@ fn questions_by_message_and_by_file_have_the_same_answers() {
         "resources" "ever" 3.0
         "resources" "existing" 2.0
         "scans" "proved" 2.0
-        "versions" "all" 5.0
+        "versions" "all" 6.0
     "#]]
     .assert_eq(&summary.iter().map(line).collect::<String>());
     let from_file: Vec<_> = bench.ask_file(&Query::Summary {}).into_iter().map(serde_json::Value::from).collect();
