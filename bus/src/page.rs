@@ -89,7 +89,10 @@ mod tests {
         assert_eq!(pages(&[]), []);
         assert_eq!(pages(&[("a", 1), ("a", 1), ("b", 1), ("a", 1)]), [page("a", 2), page("b", 1), page("a", 1)]);
         assert_eq!(pages(&[("a", 10); 450]), [page("a", 200), page("a", 200), page("a", 50)]);
-        assert_eq!(pages(&[("a", 200_000), ("a", 200_000), ("a", 900_000)]), [page("a", 1), page("a", 1), page("a", 1)]);
+        assert_eq!(
+            pages(&[("a", 200_000), ("a", 200_000), ("a", 900_000)]),
+            [page("a", 1), page("a", 1), page("a", 1)]
+        );
     }
 
     #[test]

@@ -86,22 +86,29 @@ impl<S: Stage> Pipe<'_, S> {
     async fn batch(&mut self, pages: Vec<ReadPage>) -> Result<(), BusError> {
         let mut rejected = Vec::new();
         let mut kept = Vec::new();
-        for ReadPage { mut page, oversized } in pages {
+        let mut whole = Vec::new();
+        for ReadPage { page, oversized } in pages {
+            let body = self.pass_on(&page, &oversized)?;
             rejected.extend(oversized);
-            page.body = self.pass_on(&page)?;
-            kept.push(page);
+            kept.push(Page { body, ..page.clone() });
+            whole.push(page);
         }
         let batch = Batch { source: Source::Pipe, pages: kept };
         let mut output = self.handle(&batch).await?;
         output.rejected.extend(rejected);
         self.metrics.handled(&batch, &output, 0);
-        self.write(Some(&batch), output)
+        self.write(Some(&Batch { source: Source::Pipe, pages: whole }), output)
     }
 
-    /// Writes what is only passed on, and returns the page without it; line numbers stay.
-    fn pass_on(&mut self, page: &Page) -> Result<Bytes, BusError> {
+    /// Writes what is only passed on, and returns the page without it and without what is too long
+    /// to be read; line numbers stay.
+    fn pass_on(&mut self, page: &Page, oversized: &[Rejection]) -> Result<Bytes, BusError> {
         let mut body = BytesMut::with_capacity(page.body.len());
-        for line in page.body.split_inclusive(|byte| *byte == b'\n') {
+        for (line, number) in page.body.split_inclusive(|byte| *byte == b'\n').zip(page.first_line..) {
+            if oversized.iter().any(|rejection| rejection.line == number) {
+                body.extend_from_slice(b"\n");
+                continue;
+            }
             let row = line.trim_ascii();
             let consumes = match peek_kind(row) {
                 Ok(kind) if !row.is_empty() => (S::SPEC.consumes)(kind),

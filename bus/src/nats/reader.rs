@@ -61,8 +61,8 @@ impl Reader {
         Self { nats, stream, partition, durable, batch_pages, position, delivered: 0, messages: None }
     }
 
-    /// Makes the consumer, so that its lag can be seen before the first message.
-    pub(crate) async fn open(&mut self) -> Result<(), NatsError> {
+    /// Makes the consumer, at our position.
+    async fn open(&mut self) -> Result<(), NatsError> {
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
             NatsError::request(format!("reading {} partition {}", self.stream.name(), self.partition), source)
         };

@@ -36,19 +36,24 @@ impl<S: Stage> SourceRunner<S> {
     /// Runs until told to stop; a batch begun is finished first.
     pub(crate) async fn run(self, stream: Stream, partition: u16) -> Result<(), BusError> {
         let spec = S::SPEC;
-        let mut checkpoint = match spec.output {
-            Some(output) => Some(self.nats.checkpoint(spec.name, output, &self.source).await?),
-            None => None,
+        let mut attempt = 0;
+        let (mut checkpoint, mut keeps_state, from) = loop {
+            match self.begin().await {
+                Ok(begun) => break begun,
+                // A server that is restarting, or not ready yet: nothing was read, so nothing is lost by waiting.
+                Err(error @ BusError::Nats(NatsError::Request { .. })) => {
+                    attempt += 1;
+                    warn!(source = %self.source, attempt, error = %crate::cli::chain(&error), "cannot begin; trying again");
+                }
+                Err(error) => return Err(error),
+            }
+            tokio::select! {
+                () = self.cancel.cancelled() => return Ok(()),
+                () = tokio::time::sleep(back_off(attempt)) => {}
+            }
         };
-        let state = self.nats.load_state(spec.name, &self.source).await?;
-        let mut keeps_state = !state.is_empty();
-        let position = checkpoint.as_ref().and_then(|checkpoint| checkpoint.position);
-        let resume = self.stage.resume(&self.source, position, state).await.map_err(BusError::Stage)?;
-        self.send(&mut checkpoint, resume.pending, None).await?;
-
         let at = (stream, partition);
-        let mut reader = Reader::new(self.nats.clone(), spec.name, at, spec.batch_pages, resume.from.saturating_sub(1));
-        reader.open().await?;
+        let mut reader = Reader::new(self.nats.clone(), spec.name, at, spec.batch_pages, from.saturating_sub(1));
         self.metrics.ready();
         loop {
             let Delivery { batch, last, pending } = tokio::select! {
@@ -78,6 +83,22 @@ impl<S: Stage> SourceRunner<S> {
                 warn!(source = %self.source, error = %error, "acknowledgement failed; the position is kept elsewhere");
             }
         }
+    }
+
+    /// Finds out where to go on, and sends what an earlier run left unsent: checkpoint, whether there
+    /// is state, first position to read.
+    async fn begin(&self) -> Result<(Option<Checkpoint>, bool, u64), BusError> {
+        let spec = S::SPEC;
+        let mut checkpoint = match spec.output {
+            Some(output) => Some(self.nats.checkpoint(spec.name, output, &self.source).await?),
+            None => None,
+        };
+        let state = self.nats.load_state(spec.name, &self.source).await?;
+        let keeps_state = !state.is_empty();
+        let position = checkpoint.as_ref().and_then(|checkpoint| checkpoint.position);
+        let resume = self.stage.resume(&self.source, position, state).await.map_err(BusError::Stage)?;
+        self.send(&mut checkpoint, resume.pending, None).await?;
+        Ok((checkpoint, keeps_state, resume.from))
     }
 
     /// Handles a batch, again and again if need be. `None`: told to stop before it could be.

@@ -6,15 +6,16 @@ use async_nats::jetstream::context::CreateStreamErrorKind;
 use async_nats::jetstream::stream::{
     Compression, Config, DiscardPolicy, RetentionPolicy, StorageType, SubjectTransform,
 };
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use super::{Nats, NatsError};
 use crate::Stream;
 
-/// The byte limit of a stream, reserved by the server; `ELAVA_STREAM_MAX_BYTES` overrides it.
-const MAX_BYTES: i64 = 8 << 30;
+/// The byte limit of a stream, which the server reserves; `ELAVA_STREAM_MAX_BYTES` overrides it.
+/// OBSERVATION, by far the largest, has eight times as much.
+const MAX_BYTES: i64 = 1 << 30;
 /// What is still worth having when the server's disk is small.
-const MIN_BYTES: i64 = 64 << 20;
+const MIN_BYTES: i64 = 16 << 20;
 /// JetStream's error code for "insufficient storage resources available".
 const NO_STORAGE: u64 = 10047;
 /// The bucket in which stages keep their state.
@@ -23,10 +24,12 @@ pub(super) const STATE_BUCKET: &str = "elava_state";
 impl Nats {
     /// Makes every stream that is missing, and checks those that are there.
     pub(crate) async fn ensure_streams(&self) -> Result<(), NatsError> {
-        for stream in Stream::ALL {
+        // The largest last, so that it takes what is left on a small disk.
+        self.ensure(state_config()).await?;
+        for stream in Stream::ALL.into_iter().rev() {
             self.ensure(config(stream)).await?;
         }
-        self.ensure(state_config()).await
+        Ok(())
     }
 
     async fn ensure(&self, mut config: Config) -> Result<(), NatsError> {
@@ -59,13 +62,14 @@ fn check(found: &Config, wanted: &Config) -> Result<(), NatsError> {
     if found.subject_transform != wanted.subject_transform {
         return lacks("our partitioning (subject_transform)");
     }
-    info!(stream = found.name, "stream is ready");
+    debug!(stream = found.name, "stream is ready");
     Ok(())
 }
 
-fn max_bytes() -> i64 {
+fn max_bytes(stream: Option<Stream>) -> i64 {
+    let share = if stream == Some(Stream::Observation) { 8 } else { 1 };
     let set = std::env::var("ELAVA_STREAM_MAX_BYTES").ok().and_then(|text| text.parse().ok());
-    set.filter(|bytes| *bytes > 0).unwrap_or(MAX_BYTES)
+    set.filter(|bytes| *bytes > 0).unwrap_or(MAX_BYTES * share)
 }
 
 fn config(stream: Stream) -> Config {
@@ -78,7 +82,7 @@ fn config(stream: Stream) -> Config {
         discard: DiscardPolicy::New,
         storage: StorageType::File,
         compression: Some(Compression::S2),
-        max_bytes: max_bytes(),
+        max_bytes: max_bytes(Some(stream)),
         max_age: stream.max_age().unwrap_or_default(),
         duplicate_window: Duration::from_secs(120),
         deny_delete: stream.is_audit_trail(),
@@ -100,7 +104,7 @@ fn state_config() -> Config {
         discard: DiscardPolicy::New,
         storage: StorageType::File,
         compression: Some(Compression::S2),
-        max_bytes: max_bytes(),
+        max_bytes: max_bytes(None),
         max_messages_per_subject: 1,
         allow_rollup: true,
         deny_delete: true,

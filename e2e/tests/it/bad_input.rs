@@ -70,7 +70,15 @@ async fn over_the_stream() {
             format!("{what}: {stable}")
         })
         .collect();
-    expect![[""]].assert_eq(&reasons.join("\n"));
+    expect![[r#"
+        not JSON: not a message: EOF while parsing a value at line 1 column 22
+        wrong kind: unknown kind `gossip`
+        missing field: bad observation: missing field `resource` at line 1 column 28
+        wrong type: bad observation: resource.tags: invalid type: string "none", expected a map at line 1 column 108
+        invalid UTF-8: not UTF-8 at byte 87
+        future: observed_at
+        wrong count: scan report says 5 were sent, 0 were received; absence is unknown
+        unknown provider: bad observation: resource.key: unknown provider `azure`; allowed: aws, gcp at line 1 column 61"#]].assert_eq(&reasons.join("\n"));
     assert_eq!(letters.len(), bad().len(), "{letters:#?}");
     for letter in &letters {
         assert_eq!(letter["stage"], "detector");
