@@ -8,16 +8,14 @@
 use chrono::TimeDelta;
 use elava_bus::Rejection;
 use elava_schemas::config::Track;
-use elava_schemas::{
-    Baseline, Change, ChangeHistory, ChangeId, ChangeType, EarlierLife, FieldDiff, Resource, ResourceKey, ScanError, ScanId,
-    ScanOutcome, ScanReport, Timestamp, micros,
-};
+use elava_schemas::{Baseline, ChangeType, EarlierLife, Resource, ScanOutcome, ScanReport, Timestamp, micros};
 use hashbrown::{HashMap, HashSet};
 
+use crate::change::{NewChange, rfc3339};
 use crate::content::{Hash, content_hash, short_hash};
 use crate::decode::{Body, Line, Observed, Row};
-use crate::details::details;
 use crate::diff::{Tracking, differences};
+use crate::effects::{Effects, End, EndedBy, ScanRow, Undo, Version};
 use crate::index::{Entry, Index};
 use crate::prices::Prices;
 use crate::scans::{OpenScan, Place, Scans};
@@ -48,125 +46,6 @@ pub(crate) trait Past {
 pub(crate) struct Memory {
     pub(crate) index: Index,
     pub(crate) scans: Scans,
-}
-
-/// One version of one resource, as stored.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Version {
-    pub(crate) id: u64,
-    pub(crate) hash: Hash,
-    pub(crate) resource: Resource,
-    pub(crate) tags_carried: bool,
-    pub(crate) valid_from: Timestamp,
-    pub(crate) first_seen: Timestamp,
-    pub(crate) last_seen: Timestamp,
-    pub(crate) scan_id: Option<String>,
-    pub(crate) end: Option<End>,
-}
-
-/// How a version ended.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct End {
-    pub(crate) at: Timestamp,
-    pub(crate) by: EndedBy,
-    pub(crate) last_seen: Timestamp,
-}
-
-/// Why a version ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EndedBy {
-    Changed,
-    Disappeared,
-}
-
-impl EndedBy {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Changed => "changed",
-            Self::Disappeared => "disappeared",
-        }
-    }
-}
-
-/// A scan that has ended.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ScanRow {
-    pub(crate) scan_id: String,
-    pub(crate) scope: elava_schemas::Scope,
-    pub(crate) started_at: Timestamp,
-    pub(crate) finished_at: Timestamp,
-    pub(crate) outcome: &'static str,
-    /// How many rows the report says were sent; `None` without a report.
-    pub(crate) observed: Option<u64>,
-    pub(crate) received: u64,
-    pub(crate) api_calls: u64,
-    pub(crate) errors: Vec<ScanError>,
-    pub(crate) proved: bool,
-}
-
-/// What is to be stored, and what is to be said.
-#[derive(Debug, Default)]
-pub(crate) struct Effects {
-    /// Keys of resources never seen before.
-    pub(crate) keys: Vec<(u64, ResourceKey)>,
-    /// Ends of versions that are stored.
-    pub(crate) ended: Vec<(u64, End)>,
-    /// New versions, in order; some have ended within the batch.
-    pub(crate) versions: Vec<Version>,
-    /// Resources seen without proof by a scan: when last.
-    pub(crate) touched: HashMap<u64, Timestamp>,
-    pub(crate) scans: Vec<ScanRow>,
-    /// Changes, in order.
-    pub(crate) changes: Vec<Detected>,
-    pub(crate) rejected: Vec<Rejection>,
-    journal: Vec<Undo>,
-}
-
-/// A change that was detected.
-#[derive(Debug)]
-pub(crate) struct Detected {
-    /// The position of the page that caused it.
-    pub(crate) sequence: u64,
-    /// Hash of the version before.
-    pub(crate) before: Option<Hash>,
-    pub(crate) change: Change,
-}
-
-#[derive(Debug)]
-enum Undo {
-    Entry { id: u64, before: Option<Entry>, gone: bool },
-    Scan { scope: u32, scan: Option<OpenScan>, proved: Option<Timestamp> },
-}
-
-impl Effects {
-    /// Whether nothing is to be stored.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.versions.is_empty() && self.ended.is_empty() && self.touched.is_empty() && self.scans.is_empty()
-    }
-
-    /// Takes back what was done to the memory: the effects could not be stored.
-    pub(crate) fn undo(self, memory: &mut Memory) {
-        for undo in self.journal.into_iter().rev() {
-            match undo {
-                Undo::Entry { id, before, gone } => {
-                    memory.index.forget(id);
-                    match before {
-                        Some(entry) => memory.index.insert(id, entry),
-                        None if gone => memory.index.insert_gone(id),
-                        None => {}
-                    }
-                }
-                Undo::Scan { scope, scan, proved } => {
-                    let known = memory.index.scope_mut(scope);
-                    known.proved = proved;
-                    known.ended.pop_back();
-                    if let Some(scan) = scan {
-                        memory.scans.put(scope, scan);
-                    }
-                }
-            }
-        }
-    }
 }
 
 /// Handles the rows of one source in order. Rows at positions up to `applied` are only used to see
@@ -292,10 +171,8 @@ impl Work<'_> {
             None => index.scope_number(observed.body.scope()),
         };
         // a late row of an ended scan is as good as one observed by hand
-        let scan_id = observed
-            .scan_id
-            .as_deref()
-            .filter(|id| !self.memory.index.scope(scope).ended.contains(&short_hash(&[id])));
+        let scan_id =
+            observed.scan_id.as_deref().filter(|id| !self.memory.index.scope(scope).ended.contains(&short_hash(&[id])));
         if let Some(scan_id) = scan_id {
             let seen = (observed.id, observed.raw);
             if let Some(older) = self.memory.scans.saw(scope, scan_id, self.place(line), at, seen) {
@@ -537,10 +414,7 @@ impl Work<'_> {
         Ok(if received == report.observed {
             Ok(())
         } else {
-            Err(format!(
-                "scan report says {} were sent, {received} were received; absence is unknown",
-                report.observed
-            ))
+            Err(format!("scan report says {} were sent, {received} were received; absence is unknown", report.observed))
         })
     }
 
@@ -579,11 +453,7 @@ impl Work<'_> {
             self.end_version(&version, scope, at, EndedBy::Disappeared);
             self.lives.insert(
                 id,
-                EarlierLife {
-                    first_seen: entry.first_seen,
-                    disappeared_at: at,
-                    version: version.hash.to_string(),
-                },
+                EarlierLife { first_seen: entry.first_seen, disappeared_at: at, version: version.hash.to_string() },
             );
             if self.settings.tracking.tracks(Track::ResourceLifecycle) {
                 let change = NewChange {
@@ -662,60 +532,10 @@ struct Seen<'a> {
     scan_id: Option<&'a str>,
 }
 
-struct NewChange<'a> {
-    change_type: ChangeType,
-    previous: Option<(&'a Resource, Hash)>,
-    current: Option<(&'a Resource, Hash)>,
-    diff: Vec<FieldDiff>,
-    at: Timestamp,
-    scan_id: Option<&'a str>,
-    baseline: Baseline,
-    earlier_life: Option<EarlierLife>,
-    first_seen: Timestamp,
-}
-
-impl NewChange<'_> {
-    fn build(self, sequence: u64) -> Detected {
-        let (resource, hash) = self.current.or(self.previous).expect("a change has a version before or after");
-        let before = self.previous.map(|(_, hash)| hash);
-        let before_text = before.map(|hash| hash.to_string()).unwrap_or_default();
-        let version = hash.to_string();
-        let key = resource.key.to_string();
-        let at = rfc3339(self.at);
-        let scan = self.scan_id.unwrap_or_default();
-        let change = Change {
-            id: ChangeId::of(&[&key, self.change_type.as_str(), &before_text, &version, scan, &at]),
-            change_type: self.change_type,
-            baseline: self.baseline,
-            resource_key: resource.key.clone(),
-            version,
-            details: details(self.change_type, resource, &self.diff),
-            previous: self.previous.map(|(resource, _)| resource.clone()),
-            current: self.current.map(|(resource, _)| resource.clone()),
-            diff: self.diff,
-            detected_at: self.at,
-            scan_id: self.scan_id.map(|id| ScanId::from(id.to_owned())),
-            cause: None,
-            earlier_life: self.earlier_life,
-            // the counts are added once the change is in the history
-            history: (self.baseline == Baseline::No).then_some(ChangeHistory {
-                first_seen: self.first_seen,
-                changes_7d: 0,
-                changes_30d: 0,
-            }),
-        };
-        Detected { sequence, before, change }
-    }
-}
-
 /// What the history can hold of a resource: whole microseconds, sorted relations.
 fn tidy(resource: &mut Resource) {
     resource.created_at = resource.created_at.map(micros);
     resource.relations.sort();
-}
-
-fn rfc3339(at: Timestamp) -> String {
-    at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
 }
 
 fn future(field: &str, at: Timestamp, received_at: Timestamp) -> String {
@@ -726,4 +546,71 @@ fn sorted(ids: HashSet<u64>) -> Vec<u64> {
     let mut ids: Vec<u64> = ids.into_iter().collect();
     ids.sort_unstable();
     ids
+}
+
+#[cfg(test)]
+mod tests {
+    use elava_bus::{Batch, Page, Source};
+    use elava_schemas::config::ChangeDetection;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::store::History;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_timestamp_micros(minute * 60_000_000).expect("a time")
+    }
+
+    fn seen(scan: &str, id: &str, status: &str) -> Value {
+        let key = format!("aws/1/r/ec2:vpc/{id}");
+        json!({"kind": "observation", "scan_id": scan, "resource": {"key": key, "status": status}})
+    }
+
+    fn report(scan: &str, minute: i64, observed: u64) -> Value {
+        json!({"kind": "scan_report", "scan_id": scan, "outcome": "complete", "observed": observed,
+            "scope": {"provider": "aws", "account": "1", "region": "r", "type": "ec2:vpc"},
+            "started_at": at(minute), "finished_at": at(minute)})
+    }
+
+    fn batch(minute: i64, rows: &[Value]) -> Batch {
+        let body = rows.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
+        let page = Page { sequence: 1, subject: "-".into(), first_line: 1, received_at: at(minute), body: body.into() };
+        Batch { source: Source::Pipe, pages: vec![page] }
+    }
+
+    fn effects(memory: &mut Memory, history: &History, batch: &Batch) -> Effects {
+        let settings = Settings {
+            tracking: Tracking::new(&ChangeDetection::default()),
+            prices: Prices::load(None).expect("the built-in table"),
+        };
+        let mut lines = crate::decode::decode(batch, |_| elava_bus::Consumes::Takes, &mut Vec::new());
+        run(memory, history, &settings, None, 0, &mut lines).map_err(|(_, error)| error).expect("effects")
+    }
+
+    /// What could not be stored leaves the memory as it was: given again, it has the same effects.
+    #[test]
+    fn undone_effects_can_be_had_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let history = History::open(&folder.path().join("h.duckdb")).expect("a history");
+        let mut memory = Memory::default();
+        let first = batch(1, &[seen("s1", "a", "x"), seen("s1", "b", "x"), report("s1", 1, 2)]);
+        let mut stored = effects(&mut memory, &history, &first);
+        history.apply(&mut stored, None).expect("stored");
+
+        let second = [seen("s2", "a", "y"), report("s2", 5, 1), seen("s3", "c", "x"), seen("s3", "b", "x")];
+        let second = batch(5, &second);
+        let told = |effects: &Effects| -> Vec<String> {
+            effects.changes.iter().map(|detected| detected.change.details.clone()).collect()
+        };
+        let expected =
+            [r#"a: status changed from "x" to "y""#, "vpc b disappeared", "vpc c appeared", "vpc b appeared"];
+        let undone = effects(&mut memory, &history, &second);
+        assert_eq!(told(&undone), expected);
+        undone.undo(&mut memory);
+        assert_eq!(memory.index.len(), 2);
+        let mut again = effects(&mut memory, &history, &second);
+        assert_eq!(told(&again), expected);
+        history.apply(&mut again, None).expect("stored");
+        assert!(effects(&mut memory, &history, &second).changes.is_empty(), "it is in the history now");
+    }
 }

@@ -149,7 +149,10 @@ mod tests {
     fn equal_content_has_equal_hashes() {
         let to = |id: &str| json!({"relation": "vpc", "to": format!("aws/1/r/ec2:vpc/{id}")});
         for (a, b) in [
-            (json!({"attributes": {"a": 1, "b": {"c": [1, 2], "d": null}}}), json!({"attributes": {"b": {"d": null, "c": [1, 2]}, "a": 1}})),
+            (
+                json!({"attributes": {"a": 1, "b": {"c": [1, 2], "d": null}}}),
+                json!({"attributes": {"b": {"d": null, "c": [1, 2]}, "a": 1}}),
+            ),
             (json!({"monthly_cost_usd": 1.0}), json!({"monthly_cost_usd": 2.0, "monthly_cost_source": "x"})),
             (json!({"relations": [to("a"), to("b")]}), json!({"relations": [to("b"), to("a")]})),
         ] {

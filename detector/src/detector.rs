@@ -13,6 +13,7 @@ use hashbrown::{HashMap, HashSet};
 use tokio::task::block_in_place;
 
 use crate::batch::{self, Memory, Settings};
+use crate::change::Detected;
 use crate::decode::{Line, Row, decode};
 use crate::diff::Tracking;
 use crate::index::Scope;
@@ -136,7 +137,14 @@ impl Stage for Detector {
         let state = block_in_place(|| self.state())?;
         for (scope, scan) in state.memory.scans.iter() {
             let Scope { account, region, kind, .. } = state.memory.index.scope(scope);
-            tracing::warn!(scan = scan.id, account, region, r#type = kind, received = scan.received(), "scan incomplete: its report has not come");
+            tracing::warn!(
+                scan = scan.id,
+                account,
+                region,
+                r#type = kind,
+                received = scan.received(),
+                "scan incomplete: its report has not come"
+            );
         }
         Ok(Output::default())
     }
@@ -145,12 +153,9 @@ impl Stage for Detector {
 fn consumes(kind: Kind) -> Consumes {
     match kind {
         Kind::Observation | Kind::ScanReport => Consumes::Takes,
-        Kind::Change
-        | Kind::PolicyResult
-        | Kind::Decision
-        | Kind::Approval
-        | Kind::Execution
-        | Kind::Delivery => Consumes::TakesAndPasses,
+        Kind::Change | Kind::PolicyResult | Kind::Decision | Kind::Approval | Kind::Execution | Kind::Delivery => {
+            Consumes::TakesAndPasses
+        }
         Kind::DeadLetter | Kind::ScanRequest | Kind::EvaluationRequest => Consumes::Passes,
     }
 }
@@ -242,7 +247,7 @@ impl State {
             return Err(error);
         }
         rejected.append(&mut effects.rejected);
-        let emit = |detected: batch::Detected| Emit { sequence: detected.sequence, message: detected.change.into() };
+        let emit = |detected: Detected| Emit { sequence: detected.sequence, message: detected.change.into() };
         Ok(effects.changes.into_iter().map(emit).collect())
     }
 
@@ -268,7 +273,11 @@ impl State {
         }
         for id in &evaluated {
             let open = records.violations.iter().any(|row| row.resource == *id && row.closed.is_none());
-            if open { self.violators.insert(*id) } else { self.violators.remove(id) };
+            if open {
+                self.violators.insert(*id)
+            } else {
+                self.violators.remove(id)
+            };
         }
         Ok(())
     }

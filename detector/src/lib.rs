@@ -1,15 +1,17 @@
 //! The detector: compares observations with the history, keeps the history in DuckDB, and reports
 //! what changed. As recorder it also keeps what the later stages said.
 //!
-//! The core (`content`, `diff`, `details`, `prices`, `batch`) is pure: times and previous versions
+//! The core (`batch`, `content`, `diff`, `details`, `prices`, `record`) is pure: times and previous versions
 //! are arguments. `store` is all SQL. No cloud and no NATS here.
 
 mod batch;
+mod change;
 mod content;
 mod decode;
-mod detector;
 mod details;
+mod detector;
 mod diff;
+mod effects;
 mod index;
 mod prices;
 pub mod query;

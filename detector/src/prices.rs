@@ -139,8 +139,16 @@ mod tests {
             ("ec2:instance", json!({"InstanceType": "q9.huge", "State": {"Name": "running"}}), None),
             ("ec2:volume", json!({"VolumeType": "gp3", "Size": 100}), Some(8.0)),
             ("ec2:volume", json!({"VolumeType": "gp3"}), None),
-            ("rds:db", json!({"DBInstanceClass": "db.t3.micro", "AllocatedStorage": 20, "StorageType": "gp2"}), Some(14.71)),
-            ("rds:db", json!({"DBInstanceClass": "db.t3.micro", "AllocatedStorage": 20, "StorageType": "gp2", "MultiAZ": true}), Some(29.42)),
+            (
+                "rds:db",
+                json!({"DBInstanceClass": "db.t3.micro", "AllocatedStorage": 20, "StorageType": "gp2"}),
+                Some(14.71),
+            ),
+            (
+                "rds:db",
+                json!({"DBInstanceClass": "db.t3.micro", "AllocatedStorage": 20, "StorageType": "gp2", "MultiAZ": true}),
+                Some(29.42),
+            ),
             ("ec2:vpc", json!({}), None),
         ] {
             let mut resource = Resource::new(format!("aws/1/r/{kind}/x").parse().expect("a key"));

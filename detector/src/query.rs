@@ -107,7 +107,10 @@ mod tests {
     fn questions() {
         let since = Some("2026-01-01T00:00:00Z".parse().expect("a time"));
         for (text, expected) in [
-            (r#"{"query":"changes","since":"2026-01-01T00:00:00Z"}"#, Query::Changes { since, limit: None, baseline: false }),
+            (
+                r#"{"query":"changes","since":"2026-01-01T00:00:00Z"}"#,
+                Query::Changes { since, limit: None, baseline: false },
+            ),
             (r#"{"query":"history","key":"i-1"}"#, Query::History { key: "i-1".into() }),
             (r#"{"query":"summary"}"#, Query::Summary {}),
         ] {

@@ -81,9 +81,8 @@ fn settle(violations: &mut Vec<StoredViolation>, result: &PolicyResult) {
         let same = |violation: &&elava_schemas::Violation| violation.policy == policy && violation.rule == rule;
         result.violations.iter().find(same).filter(|_| result.subject == Subject::Present)
     };
-    let failed = |policy: &str| {
-        result.subject == Subject::Present && result.errors.iter().any(|error| error.policy == policy)
-    };
+    let failed =
+        |policy: &str| result.subject == Subject::Present && result.errors.iter().any(|error| error.policy == policy);
     let mut known = HashSet::new();
     for stored in violations.iter_mut().filter(|stored| stored.resource == resource && stored.closed.is_none()) {
         match found(&stored.policy, &stored.rule) {

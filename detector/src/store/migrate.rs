@@ -51,10 +51,7 @@ pub(super) fn migrate(connection: &Connection) -> Result<(), HistoryError> {
 fn run(connection: &Connection, migration: &Migration) -> duckdb::Result<()> {
     let transaction = connection.unchecked_transaction()?;
     transaction.execute_batch(migration.sql)?;
-    transaction.execute(
-        "INSERT INTO migrations VALUES (?, ?, now())",
-        params![migration.number, migration.name],
-    )?;
+    transaction.execute("INSERT INTO migrations VALUES (?, ?, now())", params![migration.number, migration.name])?;
     transaction.commit()
 }
 
@@ -86,10 +83,7 @@ mod tests {
         migrate(&connection).expect("a fresh database");
         connection.execute_batch("INSERT INTO migrations VALUES (999, 'x', now())").expect("a row");
         let error = migrate(&connection).expect_err("it is newer");
-        assert_eq!(
-            error.to_string(),
-            "the history is of a newer version (migration 999) than this build knows (1)"
-        );
+        assert_eq!(error.to_string(), "the history is of a newer version (migration 999) than this build knows (1)");
     }
 
     #[test]

@@ -120,10 +120,7 @@ impl History {
     }
 
     /// Runs `work` in one transaction.
-    pub(crate) fn transaction<T>(
-        &self,
-        work: impl FnOnce() -> Result<T, HistoryError>,
-    ) -> Result<T, HistoryError> {
+    pub(crate) fn transaction<T>(&self, work: impl FnOnce() -> Result<T, HistoryError>) -> Result<T, HistoryError> {
         self.connection.execute_batch("BEGIN").tried("begin to write")?;
         let result = work().and_then(|value| {
             self.connection.execute_batch("COMMIT").tried("commit to")?;

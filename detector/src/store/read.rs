@@ -11,8 +11,9 @@ use hashbrown::HashSet;
 use serde::de::DeserializeOwned;
 
 use super::{History, HistoryError, Tried};
-use crate::batch::{Memory, Past, Version};
+use crate::batch::{Memory, Past};
 use crate::content::{Hash, short_hash};
+use crate::effects::Version;
 use crate::index::Entry;
 
 /// How far one partition of one stream is in the history.
@@ -173,8 +174,7 @@ pub(super) fn get<T: duckdb::types::FromSql>(row: &Row, column: usize) -> Result
 fn scope<T>(row: &Row, first: usize, found: impl FnOnce(ScopeRef) -> T) -> Result<T, HistoryError> {
     let (provider, account): (String, String) = (get(row, first)?, get(row, first + 1)?);
     let (region, kind): (String, String) = (get(row, first + 2)?, get(row, first + 3)?);
-    let provider =
-        provider.parse().map_err(|_| HistoryError::Wrong { what: "provider", text: provider.clone() })?;
+    let provider = provider.parse().map_err(|_| HistoryError::Wrong { what: "provider", text: provider.clone() })?;
     Ok(found(ScopeRef { provider, account: &account, region: &region, kind: &kind }))
 }
 

@@ -5,8 +5,9 @@ use elava_schemas::{ResourceKey, Timestamp};
 
 use super::read::get;
 use super::{History, HistoryError, Tried};
-use crate::batch::{Detected, Effects, ScanRow, Version};
+use crate::change::Detected;
 use crate::content::{Hash, key_id};
+use crate::effects::{Effects, ScanRow, Version};
 
 /// Where the outbox and positions of a batch go; nowhere for a pipe.
 #[derive(Clone, Copy, Debug)]

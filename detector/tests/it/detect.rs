@@ -71,20 +71,27 @@ fn several_changes_of_one_comparison() {
 #[test]
 fn costs() {
     let mut bench = known();
-    let instance = |kind: &str| {
-        json!({"status": "running", "tags": {"Owner": "a"}, "attributes": {"InstanceType": kind, "State": {"Name": "running"}}})
-    };
+    let instance = |kind: &str| json!({"status": "running", "tags": {"Owner": "a"}, "attributes": {"InstanceType": kind, "State": {"Name": "running"}}});
     for (fields, expected) in [
-        (instance("t3.micro"), expect![[r#"
+        (
+            instance("t3.micro"),
+            expect![[r#"
             modified: i-1: InstanceType added: "t3.micro"; State added: {"Name":"running"}
-        "#]]),
-        (instance("t3.large"), expect![[r#"
+        "#]],
+        ),
+        (
+            instance("t3.large"),
+            expect![[r#"
             modified: i-1: InstanceType changed from "t3.micro" to "t3.large"
             cost_increase: i-1: estimated cost rose from $7.59 to $60.74 a month
-        "#]]),
-        (instance("t3.nano"), expect![[r#"
+        "#]],
+        ),
+        (
+            instance("t3.nano"),
+            expect![[r#"
             modified: i-1: InstanceType changed from "t3.large" to "t3.nano"
-        "#]]),
+        "#]],
+        ),
     ] {
         expected.assert_eq(&bench.say(&[seen(None, "i-1", fields)]));
     }
@@ -97,16 +104,25 @@ fn unknown_tags_are_not_no_tags() {
     for (row, expected) in [
         (tags(json!(null)), expect![""]),
         (tags(json!({"Owner": "a"})), expect![""]),
-        (seen(None, "i-1", json!({"tags": null, "status": "stopped"})), expect![[r#"
+        (
+            seen(None, "i-1", json!({"tags": null, "status": "stopped"})),
+            expect![[r#"
             modified: i-1: status changed from "running" to "stopped"
-        "#]]),
-        (seen(None, "i-1", json!({"tags": {}, "status": "stopped"})), expect![[r#"
+        "#]],
+        ),
+        (
+            seen(None, "i-1", json!({"tags": {}, "status": "stopped"})),
+            expect![[r#"
             tag_drift: i-1: tag Owner removed, was "a"
-        "#]]),
+        "#]],
+        ),
         // unknown from the beginning, then known: no drift
-        (seen(None, "i-9", json!({"tags": null})), expect![[r#"
+        (
+            seen(None, "i-9", json!({"tags": null})),
+            expect![[r#"
             appeared: instance i-9 appeared
-        "#]]),
+        "#]],
+        ),
         (seen(None, "i-9", json!({"tags": {"a": "b"}})), expect![""]),
     ] {
         expected.assert_eq(&bench.say(&[row]));
@@ -136,7 +152,12 @@ fn absence_needs_proof() {
         ("filtered", vec![one(), filtered], String::new(), "unknown"),
         ("row lost", vec![one(), report("s2", 5, "complete", 2)], mismatch.to_owned(), "unknown"),
         ("row twice", vec![one(), one(), report("s2", 5, "complete", 1)], gone.to_owned(), "proved"),
-        ("report twice", vec![one(), report("s2", 5, "complete", 1), report("s2", 5, "complete", 1)], gone.to_owned(), "proved"),
+        (
+            "report twice",
+            vec![one(), report("s2", 5, "complete", 1), report("s2", 5, "complete", 1)],
+            gone.to_owned(),
+            "proved",
+        ),
         (
             "seen since it began",
             vec![seen(None, "i-2", json!({"name": "web"})), one(), report("s2", 1, "complete", 1)],
@@ -163,7 +184,7 @@ fn a_bad_row_makes_absence_unknown() {
     let mut bench = known();
     bench.sequence = 5;
     expect![[r#"
-        rejected line 1: bad observation: invalid type: string "no", expected a map at line 1 column 99
+        rejected line 1: bad observation: resource.attributes: invalid type: string "no", expected a map at line 1 column 99
         rejected line 2: scan report says 1 were sent, 0 were received; absence is unknown
     "#]]
     .assert_eq(
@@ -178,7 +199,10 @@ fn a_bad_row_makes_absence_unknown() {
 fn what_comes_back_is_linked_to_its_earlier_life() {
     let mut bench = known();
     bench.sequence = 5;
-    bench.send(&[seen(Some("s2"), "i-1", json!({"tags": {"Owner": "a"}, "status": "running"})), report("s2", 5, "complete", 1)]);
+    bench.send(&[
+        seen(Some("s2"), "i-1", json!({"tags": {"Owner": "a"}, "status": "running"})),
+        report("s2", 5, "complete", 1),
+    ]);
     bench.restart();
     let output = bench.send(&[seen(None, "i-2", json!({"name": "web"}))]);
     let change = changes(&output.messages)[0];
@@ -235,11 +259,15 @@ fn seen_at(id: &str, minute: i64, fields: serde_json::Value) -> serde_json::Valu
 fn bad_rows_are_rejected_and_the_rest_goes_on() {
     let mut bench = known();
     bench.sequence = 10;
-    let elsewhere = seen(None, "i-1", json!({"key": {"provider": "aws", "account": "2", "region": "r", "type": "ec2:instance", "id": "i-1"}}));
+    let elsewhere = seen(
+        None,
+        "i-1",
+        json!({"key": {"provider": "aws", "account": "2", "region": "r", "type": "ec2:instance", "id": "i-1"}}),
+    );
     expect![[r#"
         appeared: instance i-8 appeared
         appeared: instance i-9 appeared
-        rejected line 1: not a message: expected ident at line 1 column 2
+        rejected line 1: not a message: expected a JSON object
         rejected line 2: scan_request is not read by detector
         rejected line 3: bad observation: missing field `resource` at line 1 column 22
         rejected line 5: a row of aws/2/r/ec2:instance does not belong on subject elava.observation.3.aws.1.r.ec2:instance

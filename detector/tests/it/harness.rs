@@ -32,8 +32,7 @@ impl Bench {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("history.duckdb");
         let detector = Some(Detector::open(&path, &config).expect("a new history"));
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
         Self { _folder: folder, path, config, detector, sequence: 0, runtime }
     }
 
@@ -108,15 +107,17 @@ pub(crate) fn rows(path: &std::path::Path, sql: &str) -> String {
     let mut rows = statement.query([]).expect(sql);
     while let Some(row) = rows.next().expect(sql) {
         let columns = row.as_ref().column_count();
-        let cells: Vec<String> =
-            (0..columns).map(|column| row.get::<_, Option<String>>(column).expect("a text").unwrap_or_default()).collect();
+        let cells: Vec<String> = (0..columns)
+            .map(|column| row.get::<_, Option<String>>(column).expect("a text").unwrap_or_default())
+            .collect();
         writeln!(text, "{}", cells.join(" | ")).expect("a string");
     }
     text
 }
 
 pub(crate) fn page(sequence: u64, rows: &[Value]) -> Page {
-    let body: Vec<String> = rows.iter().map(|row| row.as_str().map_or_else(|| row.to_string(), str::to_owned)).collect();
+    let body: Vec<String> =
+        rows.iter().map(|row| row.as_str().map_or_else(|| row.to_string(), str::to_owned)).collect();
     Page {
         sequence,
         subject: SUBJECT.to_owned(),
@@ -142,7 +143,8 @@ pub(crate) fn seen(scan: Option<&str>, id: &str, fields: Value) -> Value {
     });
     resource.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
     // as our own stages write it: key first
-    let line = format!(r#"{{"kind":"observation","v":1,"scan_id":{},"resource":{}}}"#, json!(scan), key_first(&resource));
+    let line =
+        format!(r#"{{"kind":"observation","v":1,"scan_id":{},"resource":{}}}"#, json!(scan), key_first(&resource));
     Value::String(line)
 }
 

@@ -33,21 +33,37 @@ fn violations_open_change_and_close() {
     let open = "SELECT rule, severity, opened_by FROM open_violations ORDER BY rule";
     let error = json!([{"policy": "day2.tags", "message": "division by zero"}]);
     for (sequence, row, expected) in [
-        (1, result("r1", 1, json!({"violations": [violation("a", "warning"), violation("b", "info")]})), expect![[r#"
+        (
+            1,
+            result("r1", 1, json!({"violations": [violation("a", "warning"), violation("b", "info")]})),
+            expect![[r#"
             a | warning | r1
             b | info | r1
-        "#]]),
-        (2, result("r2", 2, json!({"violations": [violation("a", "critical")]})), expect![[r#"
+        "#]],
+        ),
+        (
+            2,
+            result("r2", 2, json!({"violations": [violation("a", "critical")]})),
+            expect![[r#"
             a | critical | r1
-        "#]]),
+        "#]],
+        ),
         // an error is never a pass
-        (3, result("r3", 3, json!({"errors": error})), expect![[r#"
+        (
+            3,
+            result("r3", 3, json!({"errors": error})),
+            expect![[r#"
             a | critical | r1
-        "#]]),
+        "#]],
+        ),
         (4, result("r4", 4, json!({"compliant": true})), expect![""]),
-        (5, result("r5", 5, json!({"violations": [violation("a", "info")]})), expect![[r#"
+        (
+            5,
+            result("r5", 5, json!({"violations": [violation("a", "info")]})),
+            expect![[r#"
             a | info | r5
-        "#]]),
+        "#]],
+        ),
         (6, result("r6", 6, json!({"subject": "gone", "compliant": true})), expect![""]),
     ] {
         send(&bench, Stream::Policy, sequence, &[row]);
@@ -72,10 +88,8 @@ fn violations_open_change_and_close() {
 #[test]
 fn a_violation_of_one_batch_can_close_in_it() {
     let mut bench = Bench::new();
-    let rows = [
-        result("r1", 1, json!({"violations": [violation("a", "info")]})),
-        result("r2", 2, json!({"compliant": true})),
-    ];
+    let rows =
+        [result("r1", 1, json!({"violations": [violation("a", "info")]})), result("r2", 2, json!({"compliant": true}))];
     send(&bench, Stream::Policy, 1, &rows);
     assert_eq!(bench.sql("SELECT rule, opened_by, closed_by FROM violations"), "a | r1 | r2\n");
 }
@@ -94,7 +108,8 @@ fn decisions_and_what_follows_are_kept_once() {
         "kind": "delivery", "id": "l1", "decision_id": "d1", "channel": "stdout", "outcome": "delivered",
         "attempts": 1, "at": time(2),
     });
-    let approval = json!({"kind": "approval", "id": "a1", "decision_id": "d1", "by": "me", "verdict": "approved", "at": time(2)});
+    let approval =
+        json!({"kind": "approval", "id": "a1", "decision_id": "d1", "by": "me", "verdict": "approved", "at": time(2)});
     let execution = json!({
         "kind": "execution", "id": "e1", "decision_id": "d1", "resource_key": "aws/1/r/ec2:instance/new",
         "outcome": "executed", "before": {"a": 1}, "at": time(3),
@@ -104,21 +119,36 @@ fn decisions_and_what_follows_are_kept_once() {
         send(&bench, Stream::Execution, sequence, &[delivery.clone(), approval.clone(), execution.clone()]);
     }
     for (sql, expected) in [
-        ("SELECT id, action, severity, state, len(caused_by), requires_approval, metadata FROM decisions", expect![[r#"
+        (
+            "SELECT id, action, severity, state, len(caused_by), requires_approval, metadata FROM decisions",
+            expect![[r#"
             d1 | notify | warning | new | 1 | false | {"cause":"x"}
-        "#]]),
-        ("SELECT id, channel, outcome, attempts FROM deliveries", expect![[r#"
+        "#]],
+        ),
+        (
+            "SELECT id, channel, outcome, attempts FROM deliveries",
+            expect![[r#"
             l1 | stdout | delivered | 1
-        "#]]),
-        ("SELECT id, person, verdict FROM approvals", expect![[r#"
+        "#]],
+        ),
+        (
+            "SELECT id, person, verdict FROM approvals",
+            expect![[r#"
             a1 | me | approved
-        "#]]),
-        ("SELECT e.id, k.id, before FROM executions e JOIN keys k USING (resource_id)", expect![[r#"
+        "#]],
+        ),
+        (
+            "SELECT e.id, k.id, before FROM executions e JOIN keys k USING (resource_id)",
+            expect![[r#"
             e1 | new | {"a":1}
-        "#]]),
-        ("SELECT count(*), count(DISTINCT key) FROM keys", expect![[r#"
+        "#]],
+        ),
+        (
+            "SELECT count(*), count(DISTINCT key) FROM keys",
+            expect![[r#"
             2 | 2
-        "#]]),
+        "#]],
+        ),
     ] {
         expected.assert_eq(&bench.sql(sql));
     }

@@ -10,7 +10,8 @@ use crate::harness::{Bench, SOURCE, changes, page, report, rows, seen, told};
 #[test]
 fn a_restart_in_mid_scan_still_finds_what_disappeared() {
     let mut bench = Bench::new();
-    let first = [seen(Some("s1"), "i-1", json!({})), seen(Some("s1"), "i-2", json!({})), seen(Some("s1"), "i-3", json!({}))];
+    let first =
+        [seen(Some("s1"), "i-1", json!({})), seen(Some("s1"), "i-2", json!({})), seen(Some("s1"), "i-3", json!({}))];
     bench.send(&first);
     bench.send(&[report("s1", 0, "complete", 3)]);
     let third = page(3, &[seen(Some("s2"), "i-1", json!({"status": "x"}))]);

@@ -31,31 +31,51 @@ fn day() -> Bench {
 fn views_and_macros() {
     let mut bench = day();
     for (sql, expected) in [
-        ("SELECT id, status, tags['Owner'], strftime(last_seen, '%H:%M') FROM resources ORDER BY id", expect![[r#"
+        (
+            "SELECT id, status, tags['Owner'], strftime(last_seen, '%H:%M') FROM resources ORDER BY id",
+            expect![[r#"
             i-1 | running | b | 00:20
             i-2 |  |  | 00:20
-        "#]]),
-        ("SELECT id, tags['Owner'] FROM resources_at('2026-01-01T00:05:00Z') ORDER BY id", expect![[r#"
+        "#]],
+        ),
+        (
+            "SELECT id, tags['Owner'] FROM resources_at('2026-01-01T00:05:00Z') ORDER BY id",
+            expect![[r#"
             i-1 | a
             i-2 | 
-        "#]]),
-        ("SELECT id FROM resources_at('2026-01-01T00:15:00Z') ORDER BY id", expect![[r#"
+        "#]],
+        ),
+        (
+            "SELECT id FROM resources_at('2026-01-01T00:15:00Z') ORDER BY id",
+            expect![[r#"
             i-1
             i-2
             i-3
-        "#]]),
-        ("SELECT strftime(valid_from, '%H:%M'), tags, status FROM history('i-1')", expect![[r#"
+        "#]],
+        ),
+        (
+            "SELECT strftime(valid_from, '%H:%M'), tags, status FROM history('i-1')",
+            expect![[r#"
             00:01 | {Owner=a} | 
             00:10 | {Owner=b} | 
             00:11 | {Owner=b} | running
-        "#]]),
-        ("SELECT count(*) FROM history('aws/1/r/ec2:instance/i-1')", expect![[r#"
+        "#]],
+        ),
+        (
+            "SELECT count(*) FROM history('aws/1/r/ec2:instance/i-1')",
+            expect![[r#"
             3
-        "#]]),
-        ("SELECT tags, status FROM previous_observation('i-1')", expect![[r#"
+        "#]],
+        ),
+        (
+            "SELECT tags, status FROM previous_observation('i-1')",
+            expect![[r#"
             {Owner=b} | 
-        "#]]),
-        ("SELECT change, id, baseline FROM changes_since('2026-01-01T00:00:00Z')", expect![[r#"
+        "#]],
+        ),
+        (
+            "SELECT change, id, baseline FROM changes_since('2026-01-01T00:00:00Z')",
+            expect![[r#"
             appeared | i-1 | true
             appeared | i-2 | true
             tag_drift | i-1 | false
@@ -63,33 +83,58 @@ fn views_and_macros() {
             appeared | i-3 | false
             tag_drift | i-3 | false
             disappeared | i-3 | false
-        "#]]),
-        ("SELECT id FROM new_since('2026-01-01T00:00:00Z')", expect![[r#"
+        "#]],
+        ),
+        (
+            "SELECT id FROM new_since('2026-01-01T00:00:00Z')",
+            expect![[r#"
             i-3
-        "#]]),
-        ("SELECT id FROM disappeared_since('2026-01-01T00:00:00Z')", expect![[r#"
+        "#]],
+        ),
+        (
+            "SELECT id FROM disappeared_since('2026-01-01T00:00:00Z')",
+            expect![[r#"
             i-3
-        "#]]),
-        ("SELECT id FROM modified_since('2026-01-01T00:11:00Z')", expect![[r#"
+        "#]],
+        ),
+        (
+            "SELECT id FROM modified_since('2026-01-01T00:11:00Z')",
+            expect![[r#"
             i-1
-        "#]]),
+        "#]],
+        ),
         ("SELECT id FROM modified_since('2026-01-01T00:12:00Z')", expect![""]),
-        ("SELECT id, tag_keys FROM tag_changes_since('2026-01-01T00:00:00Z')", expect![[r#"
+        (
+            "SELECT id, tag_keys FROM tag_changes_since('2026-01-01T00:00:00Z')",
+            expect![[r#"
             i-1 | [Owner]
             i-3 | [Team/x]
-        "#]]),
-        ("SELECT id FROM tag_changes_since('2026-01-01T00:00:00Z', ['Team/x', 'Other'])", expect![[r#"
+        "#]],
+        ),
+        (
+            "SELECT id FROM tag_changes_since('2026-01-01T00:00:00Z', ['Team/x', 'Other'])",
+            expect![[r#"
             i-3
-        "#]]),
-        ("SELECT count(*) FROM tag_changes_since('2026-01-01T00:00:00Z', [])", expect![[r#"
+        "#]],
+        ),
+        (
+            "SELECT count(*) FROM tag_changes_since('2026-01-01T00:00:00Z', [])",
+            expect![[r#"
             2
-        "#]]),
-        ("SELECT id FROM blessed", expect![[r#"
+        "#]],
+        ),
+        (
+            "SELECT id FROM blessed",
+            expect![[r#"
             i-2
-        "#]]),
-        ("SELECT type, strftime(last_complete_at, '%H:%M:%S'), last_outcome, scans FROM coverage", expect![[r#"
+        "#]],
+        ),
+        (
+            "SELECT type, strftime(last_complete_at, '%H:%M:%S'), last_outcome, scans FROM coverage",
+            expect![[r#"
             ec2:instance | 00:20:50 | complete | 2
-        "#]]),
+        "#]],
+        ),
     ] {
         expected.assert_eq(&bench.sql(sql));
     }
