@@ -62,23 +62,23 @@ impl Session {
         Ok(session)
     }
 
-    /// Publishes a scan; gives the seconds after which each stage had caught up, in their order.
-    pub(crate) async fn flow(&mut self, pages: &[Page], scan: &str) -> anyhow::Result<Vec<f64>> {
+    /// Publishes a scan and waits until everything that follows from it is done.
+    pub(crate) async fn flow(&mut self, pages: &[Page], scan: &str) -> anyhow::Result<Flow> {
         let begun = Instant::now();
         publish(&self.js, pages, "", scan).await?;
-        let mut seconds = Vec::new();
+        let mut stages = Vec::new();
         // a stage acknowledges what its outputs are stored of: then the next one has all its input
-        for index in 0..self.stages.len() {
-            self.caught_up(index, begun + PATIENCE).await?;
-            seconds.push(begun.elapsed().as_secs_f64());
+        for name in self.stages.iter().map(|stage| stage.name).collect::<Vec<_>>() {
+            self.caught_up(name, inputs(name), begun + PATIENCE).await?;
+            stages.push(begun.elapsed().as_secs_f64());
         }
-        Ok(seconds)
+        self.caught_up("detector", &[Stream::Policy, Stream::Decision], begun + PATIENCE).await?;
+        Ok(Flow { stages, recorded: begun.elapsed().as_secs_f64() })
     }
 
-    async fn caught_up(&mut self, index: usize, deadline: Instant) -> anyhow::Result<()> {
-        let name = self.stages[index].name;
+    async fn caught_up(&mut self, name: &str, streams: &[Stream], deadline: Instant) -> anyhow::Result<()> {
         loop {
-            let pages = unacknowledged(&self.js, name, inputs(name)).await?;
+            let pages = unacknowledged(&self.js, name, streams).await?;
             if pages == 0 {
                 return Ok(());
             }
@@ -98,9 +98,19 @@ impl Session {
     }
 }
 
+/// How long a scan took, in seconds from its first page.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    /// Until each stage had handled all that the one before gave it, in their order.
+    pub(crate) stages: Vec<f64>,
+    /// Until the detector had also recorded all policy results and decisions.
+    pub(crate) recorded: f64,
+}
+
 /// The history's file in the session's folder.
 const DATABASE: &str = "history.duckdb";
 
+/// What a stage handles on the way to the decisions.
 fn inputs(stage: &str) -> &'static [Stream] {
     match stage {
         "detector" => &[Stream::Observation],

@@ -11,6 +11,9 @@ use crate::http::request;
 use crate::measure::{self, Usage};
 use crate::process::{Process, command};
 
+/// The server reserves this for each of seven streams: the default would not fit on a small disk.
+const STREAM_BYTES: &str = "2147483648";
+
 /// A stage that reads from NATS.
 #[derive(Debug)]
 pub(crate) struct Stage {
@@ -34,6 +37,7 @@ impl Stage {
         command
             .args(["--nats", url, "--health-addr", &health.to_string()])
             .args(arguments)
+            .env("ELAVA_STREAM_MAX_BYTES", STREAM_BYTES)
             .stdin(Stdio::null())
             .stdout(Stdio::null());
         Ok(Self { name, process: Process::spawn(name, command, folder)?, health })

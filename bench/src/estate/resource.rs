@@ -77,7 +77,7 @@ fn instance(number: usize) -> (String, Attributes) {
 fn volume(number: usize) -> (String, Attributes) {
     let id = format!("vol-0{}", hex(number, 5));
     // a volume of many attachments, so that all kinds weigh about the same
-    let attachments: Vec<Value> = (0..8)
+    let attachments: Vec<Value> = (0..6)
         .map(|slot| {
             json!({"AttachTime": time(number), "DeleteOnTermination": true, "Device": format!("/dev/xvd{slot}"),
             "InstanceId": format!("i-0{}", hex(number, 20 + slot)), "State": "attached", "VolumeId": id})
@@ -95,7 +95,7 @@ fn volume(number: usize) -> (String, Attributes) {
 fn security_group(number: usize) -> (String, Attributes) {
     let id = format!("sg-0{}", hex(number, 10));
     let open = (number / 16).is_multiple_of(5);
-    let permissions: Vec<Value> = (0..9)
+    let permissions: Vec<Value> = (0..7)
         .map(|rule| {
             let port = if open && rule == 0 { 22 } else { 1024 + mix(number, rule) % 60_000 };
             let cidr =
