@@ -160,7 +160,8 @@ class Notifications:
                 self.seen += ESCAPES.sub("", text)
 
     def mentions(self, words, begin):
-        return any(word in self.seen[begin:] for word in words)
+        """Whether a message since `begin` is about one of them: `… <name or id> (<type>, <region>)`."""
+        return any(f" {word} (" in self.seen[begin:] for word in words)
 
 
 class Demo:

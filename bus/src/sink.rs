@@ -53,7 +53,16 @@ pub struct Sink {
 #[derive(Clone, Debug)]
 enum Target {
     Stdout,
-    Stream { nats: Nats, name: &'static str, room: Arc<Semaphore>, metrics: Arc<Metrics> },
+    Stream(Arc<StreamTarget>),
+}
+
+/// JetStream, and what all handles share.
+#[derive(Debug)]
+struct StreamTarget {
+    nats: Nats,
+    name: &'static str,
+    room: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
 }
 
 impl Clone for Sink {
@@ -74,7 +83,12 @@ impl Sink {
                 let nats = Nats::connect(&format!("elava-{name}"), &options, PATIENCE).await?;
                 nats.ensure_streams().await?;
                 let metrics = Arc::new(Metrics::new(name, 0));
-                Target::Stream { nats, name, room: Arc::new(Semaphore::new(IN_FLIGHT)), metrics }
+                Target::Stream(Arc::new(StreamTarget {
+                    nats,
+                    name,
+                    room: Arc::new(Semaphore::new(IN_FLIGHT)),
+                    metrics,
+                }))
             }
         };
         Ok(Self { target, pending: Mutex::default() })
@@ -88,7 +102,7 @@ impl Sink {
     pub async fn serve_health(&self, args: &StageArgs, port: u16, cancel: &CancellationToken) -> Result<(), BusError> {
         match &self.target {
             Target::Stdout => Ok(()),
-            Target::Stream { metrics, .. } => serve_health(args, Some(port), metrics, cancel).await,
+            Target::Stream(stream) => serve_health(args, Some(port), &stream.metrics, cancel).await,
         }
     }
 
@@ -100,29 +114,29 @@ impl Sink {
     pub async fn send(&self, messages: Vec<Message>) -> Result<(), SinkError> {
         match &self.target {
             Target::Stdout => write_lines(&messages),
-            Target::Stream { nats, room, metrics, .. } => {
-                metrics.sent(messages.len() as u64);
+            Target::Stream(stream) => {
+                stream.metrics.sent(messages.len() as u64);
                 let mut pager = Pager::default();
                 for message in &messages {
                     if let Some(page) = pager.push(&message_subject(message), &message.to_line()) {
-                        self.publish(nats, room, page).await;
+                        self.publish(stream, page).await;
                     }
                 }
                 if let Some(page) = pager.close() {
-                    self.publish(nats, room, page).await;
+                    self.publish(stream, page).await;
                 }
                 Ok(())
             }
         }
     }
 
-    async fn publish(&self, nats: &Nats, room: &Arc<Semaphore>, (subject, body): (String, Bytes)) {
-        let permit = Arc::clone(room).acquire_owned().await.expect("the semaphore is never closed");
+    async fn publish(&self, stream: &StreamTarget, (subject, body): (String, Bytes)) {
+        let permit = Arc::clone(&stream.room).acquire_owned().await.expect("the semaphore is never closed");
         let outgoing = Outgoing::new(subject, body).with_id();
         // Sent here, so that pages are stored in order; acknowledged in a task of its own, because
         // the time-out of an acknowledgement only runs while it is polled.
-        let sent = nats.send(outgoing.clone()).await;
-        let nats = nats.clone();
+        let sent = stream.nats.send(outgoing.clone()).await;
+        let nats = stream.nats.clone();
         self.pending.lock().await.spawn(async move {
             let stored = match sent {
                 Ok(ack) => ack.await.map(drop),
@@ -153,14 +167,15 @@ impl Sink {
     /// # Errors
     /// When the subscription fails.
     pub async fn requests(&self, subject: &str) -> Result<Option<mpsc::Receiver<Asked>>, SinkError> {
-        let Target::Stream { nats, name, .. } = &self.target else { return Ok(None) };
-        let mut asked = nats
+        let Target::Stream(stream) = &self.target else { return Ok(None) };
+        let mut asked = stream
+            .nats
             .client
-            .queue_subscribe(subject.to_owned(), (*name).to_owned())
+            .queue_subscribe(subject.to_owned(), stream.name.to_owned())
             .await
             .map_err(|error| NatsError::request(format!("subscribing to {subject}"), error))?;
         let (sender, receiver) = mpsc::channel(16);
-        let client = nats.client.clone();
+        let client = stream.nats.client.clone();
         tokio::spawn(async move {
             while let Some(message) = asked.next().await {
                 let (answer, answered) = oneshot::channel();

@@ -49,7 +49,7 @@ pub(crate) struct Memory {
 }
 
 /// Handles the rows of one source in order. Rows at positions up to `applied` are only used to see
-/// again what the open scans have seen.
+/// again what the open scans have seen. After an error the effects so far are to be undone.
 pub(crate) fn run(
     memory: &mut Memory,
     past: &dyn Past,
@@ -57,7 +57,7 @@ pub(crate) fn run(
     partition: Option<u16>,
     applied: u64,
     lines: &mut [Line],
-) -> Result<Effects, (Effects, HistoryError)> {
+) -> (Effects, Result<(), HistoryError>) {
     let mut work = Work {
         memory,
         past,
@@ -72,10 +72,7 @@ pub(crate) fn run(
     };
     let result = work.prepare(lines).and_then(|()| lines.iter().try_for_each(|line| work.line(line)));
     work.abandon_silent(lines);
-    match result {
-        Ok(()) => Ok(work.effects),
-        Err(error) => Err((work.effects, error)),
-    }
+    (work.effects, result)
 }
 
 struct Work<'a> {
@@ -584,7 +581,9 @@ mod tests {
             prices: Prices::load(None).expect("the built-in table"),
         };
         let mut lines = crate::decode::decode(batch, |_| elava_bus::Consumes::Takes, &mut Vec::new());
-        run(memory, history, &settings, None, 0, &mut lines).map_err(|(_, error)| error).expect("effects")
+        let (effects, handled) = run(memory, history, &settings, None, 0, &mut lines);
+        handled.expect("effects");
+        effects
     }
 
     /// What could not be stored leaves the memory as it was: given again, it has the same effects.

@@ -234,15 +234,9 @@ impl State {
             Source::Partition { stream: Stream::Observation, partition } => Some(partition),
             Source::Partition { .. } => return Ok(Vec::new()),
         };
-        let mut effects = match batch::run(&mut self.memory, &self.history, settings, partition, applied, lines) {
-            Ok(effects) => effects,
-            Err((effects, error)) => {
-                effects.undo(&mut self.memory);
-                return Err(error);
-            }
-        };
+        let (mut effects, handled) = batch::run(&mut self.memory, &self.history, settings, partition, applied, lines);
         let progress = self.progress(batch, applied);
-        if let Err(error) = self.history.apply(&mut effects, progress.as_ref()) {
+        if let Err(error) = handled.and_then(|()| self.history.apply(&mut effects, progress.as_ref())) {
             effects.undo(&mut self.memory);
             return Err(error);
         }

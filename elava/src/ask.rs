@@ -35,7 +35,10 @@ pub enum AskError {
 /// [`AskError`].
 pub async fn ask(from: &From, query: &Query) -> Result<Vec<Row>, AskError> {
     if let Some(path) = &from.db {
-        let failed = |source: Box<dyn std::error::Error + Send + Sync>| AskError::File { file: path.display().to_string(), source };
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| AskError::File {
+            file: path.display().to_string(),
+            source,
+        };
         let history = History::open_read_only(path).map_err(|error| failed(error.into()))?;
         return elava_detector::query::run(&history, query).map_err(|error| failed(error.into()));
     }

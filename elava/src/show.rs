@@ -86,12 +86,19 @@ fn cell(column: &str, value: &Value) -> Cell {
 fn text(column: &str, value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
-        Value::String(text) if column.ends_with("_at") || column.ends_with("_from") || column.ends_with("_to") || column.ends_with("_seen") => {
+        Value::String(text)
+            if column.ends_with("_at")
+                || column.ends_with("_from")
+                || column.ends_with("_to")
+                || column.ends_with("_seen") =>
+        {
             let seconds = text.split_once('.').map_or(text.as_str(), |(seconds, _)| seconds);
             seconds.trim_end_matches('Z').replace('T', " ")
         }
         Value::String(text) => text.clone(),
-        Value::Number(number) if number.is_f64() => number.as_f64().map_or_else(String::new, |value| format!("{value:.1}")),
+        Value::Number(number) if number.is_f64() => {
+            number.as_f64().map_or_else(String::new, |value| format!("{value:.1}"))
+        }
         other => other.to_string(),
     }
 }
@@ -107,7 +114,9 @@ mod tests {
     fn a_table_reads_well() {
         let row = |value: Value| value.as_object().expect("an object").clone();
         let rows = [
-            row(json!({"detected_at": "2026-11-01T12:00:00.123456Z", "type": "tag_drift", "details": "Owner changed", "cost": 1.25})),
+            row(
+                json!({"detected_at": "2026-11-01T12:00:00.123456Z", "type": "tag_drift", "details": "Owner changed", "cost": 1.25}),
+            ),
             row(json!({"detected_at": "2026-11-01T12:00:01Z", "type": "appeared", "details": null})),
         ];
         let shown = table(&rows, &["detected_at", "type", "details", "cost"]).to_string();

@@ -28,10 +28,9 @@ fn since(text: &str, now: Timestamp) -> Result<Timestamp, String> {
         _ => {}
     }
     let day = || text.parse::<NaiveDate>().map(midnight);
-    DateTime::parse_from_rfc3339(text)
-        .map(|instant| instant.to_utc())
-        .or_else(|_| day())
-        .map_err(|_| format!("`{text}` is no time; write 30m, 24h, 7d, today, yesterday, 2026-11-01 or 2026-11-01T12:00:00Z"))
+    DateTime::parse_from_rfc3339(text).map(|instant| instant.to_utc()).or_else(|_| day()).map_err(|_| {
+        format!("`{text}` is no time; write 30m, 24h, 7d, today, yesterday, 2026-11-01 or 2026-11-01T12:00:00Z")
+    })
 }
 
 #[cfg(test)]

@@ -46,7 +46,9 @@ pub enum UpError {
     #[error("cannot start {0}; run `make build`")]
     Start(String, #[source] std::io::Error),
     /// No access to AWS.
-    #[error("no access to AWS. Set credentials as for the AWS CLI (AWS_PROFILE, AWS_ACCESS_KEY_ID, `aws sso login`), or see `make demo`, which needs none\n{0}")]
+    #[error(
+        "no access to AWS. Set credentials as for the AWS CLI (AWS_PROFILE, AWS_ACCESS_KEY_ID, `aws sso login`), or see `make demo`, which needs none\n{0}"
+    )]
     NoAccess(String),
     /// NATS did not start.
     #[error("nats-server ended at once; is port {port} in use? see {log}")]
@@ -111,7 +113,8 @@ pub async fn up(args: &UpArgs, cancel: CancellationToken) -> Result<(), UpError>
 /// Asks AWS who we are, so that missing credentials are said at once and in one place.
 async fn check_access(args: &UpArgs) -> Result<(), UpError> {
     let mut command = stage_command("observer", args);
-    let output = command.arg("--whoami").output().await.map_err(|error| UpError::Start("elava-observer".into(), error))?;
+    let output =
+        command.arg("--whoami").output().await.map_err(|error| UpError::Start("elava-observer".into(), error))?;
     if output.status.success() {
         eprintln!("elava: {}", String::from_utf8_lossy(&output.stderr).trim());
         return Ok(());
@@ -178,7 +181,11 @@ async fn keep_running(
         if status.code() == Some(2) {
             return Err(UpError::Stage { stage, status, log });
         }
-        eprintln!("elava: {stage} ended with {status}; starting it again in {} s (see {})", pause.as_secs(), log.display());
+        eprintln!(
+            "elava: {stage} ended with {status}; starting it again in {} s (see {})",
+            pause.as_secs(),
+            log.display()
+        );
         tokio::select! {
             () = cancel.cancelled() => return Ok(()),
             () = tokio::time::sleep(pause) => {}
@@ -201,7 +208,8 @@ fn stage_command(stage: &str, args: &UpArgs) -> Command {
             command.arg("--db").arg(args.data.join("history.duckdb"));
         }
         "enforcer" => {
-            command.args(args.policies.iter().flat_map(|folder| ["--policies".into(), folder.clone().into_os_string()]));
+            command
+                .args(args.policies.iter().flat_map(|folder| ["--policies".into(), folder.clone().into_os_string()]));
         }
         "observer" => {
             command.args(args.regions.iter().flat_map(|regions| ["--regions", regions]));

@@ -31,7 +31,7 @@ async fn a_day_of_operations() {
         scans(&url, "us-east-1").await.0 >= 13 && scans(&url, "eu-west-1").await.0 >= 13
     })
     .await;
-    for step in ["launch", "drift", "open-ssh", "delete-blessed", "orphan"] {
+    for step in ["launch", "drift", "open-ssh", "delete-blessed", "orphan", "resize"] {
         moto.estate(step);
     }
     let complete = scans(&url, "us-east-1").await.0;
@@ -76,17 +76,24 @@ async fn a_day_of_operations() {
     assert_eq!(scalar(&db, undelivered), 0, "everything decided to be told was told");
 }
 
-/// Without the ids that the emulator draws by chance.
+/// Type, resource and what differs; without values, and without what the emulator draws by chance.
 fn anonymous(row: &str) -> String {
-    let mut text = String::new();
-    let mut rest = row;
-    while let Some(at) =
-        ["i-", "vol-", "sg-", "eni-"].iter().filter_map(|prefix| rest.find(prefix).map(|at| at + prefix.len())).min()
-    {
-        let hex = rest[at..].chars().take_while(char::is_ascii_hexdigit).count();
-        text.push_str(&rest[..at]);
-        text.push_str(if hex >= 8 { "…" } else { &rest[at..at + hex] });
-        rest = &rest[at + hex..];
-    }
-    text + rest
+    let row: serde_json::Value = serde_json::from_str(row).expect("a row");
+    let text = |name: &str| row[name].as_str().expect("a text").to_owned();
+    let details = text("details").split(" from ").next().map(hide).unwrap_or_default();
+    format!("{} {}: {details}", text("type"), hide(&text("key")))
+}
+
+/// Replaces runs of eight and more digits, hexadecimal ones after a `-`, and dates of snapshots.
+fn hide(text: &str) -> String {
+    let parts = text.split('-').enumerate().map(|(index, part)| {
+        let drawn = part.chars().take_while(char::is_ascii_hexdigit).count();
+        let date = part.len() >= 2 && part.chars().all(|c| c.is_ascii_digit());
+        if index > 0 && (drawn >= 8 || (date && text.contains("rds:orders-db-"))) {
+            format!("…{}", &part[drawn..])
+        } else {
+            part.to_owned()
+        }
+    });
+    parts.collect::<Vec<_>>().join("-")
 }

@@ -1,5 +1,5 @@
 SELECT
-    key, name, status, tags, monthly_cost_usd, version,
+    key, provider, account, region, type, id, name, status, tags, monthly_cost_usd, version,
     rfc3339(first_seen) AS first_seen, rfc3339(last_seen) AS last_seen
 FROM resources
 ORDER BY key
