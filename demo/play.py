@@ -306,7 +306,7 @@ class Demo:
     def summary(self):
         headline("The day in numbers, from the history")
         elava = BINARIES / "elava"
-        done = subprocess.run([elava, "summary", "--db", HISTORY], cwd=ROOT)
+        done = subprocess.run([elava, "summary", "--table", "--db", HISTORY], cwd=ROOT)
         if done.returncode != 0:
             raise Failed("the history could not be read")
         binary, history = relative(elava), relative(HISTORY)

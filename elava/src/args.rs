@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use elava_bus::NatsOptions;
 use elava_schemas::Timestamp;
 
+use crate::show::Format;
 use crate::time::parse_since;
 use crate::up::UpArgs;
 
@@ -112,6 +113,17 @@ pub struct From {
     /// One JSON object a line, also on a terminal
     #[arg(long)]
     pub json: bool,
+    /// A table, also when not on a terminal
+    #[arg(long, conflicts_with = "json")]
+    pub table: bool,
+}
+
+impl From {
+    /// How rows are shown.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        if self.table { Format::Table } else { Format::choose(self.json) }
+    }
 }
 
 /// How to reach NATS.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use elava::args::{Command, Elava, From};
-use elava::show::{self, Format};
+use elava::show;
 use elava::{ask, status, up};
 use elava_bus::cli::{self, Finished};
 use elava_bus::{CancellationToken, Client};
@@ -49,7 +49,7 @@ async fn go(command: Command) -> anyhow::Result<Finished> {
             if from.db.is_none() {
                 let progress = Client::connect(&from.nats.options()).await?.progress().await?;
                 let columns = ["stage", "reads", "state", "partitions", "pending", "in_progress"];
-                show::rows(&status::stages(&progress), &columns, Format::choose(from.json), "no stage has run yet")?;
+                show::rows(&status::stages(&progress), &columns, from.format(), "no stage has run yet")?;
             }
             let columns = ["provider", "account", "region", "type", "last_outcome", "last_complete_at", "age_seconds"];
             print(&from, &Query::Coverage {}, &columns, "nothing was scanned yet").await?;
@@ -67,6 +67,6 @@ async fn go(command: Command) -> anyhow::Result<Finished> {
 
 async fn print(from: &From, query: &Query, columns: &[&str], nothing: &str) -> anyhow::Result<()> {
     let rows = ask::ask(from, query).await?;
-    show::rows(&rows, columns, Format::choose(from.json), nothing)?;
+    show::rows(&rows, columns, from.format(), nothing)?;
     Ok(())
 }
