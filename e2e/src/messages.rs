@@ -26,14 +26,13 @@ pub async fn publish(url: &str, lines: &[String]) {
     sink.flush().await.expect("stores");
 }
 
-/// Publishes one body as any NATS client would, without a header.
+/// Publishes one body as any NATS client would, without a header, and waits until it is stored.
 ///
 /// # Panics
 /// When it cannot.
 pub async fn publish_raw(url: &str, subject: &str, body: Vec<u8>) {
     let client = async_nats::connect(url).await.expect("connects");
-    client.publish(subject.to_owned(), body.into()).await.expect("publishes");
-    client.flush().await.expect("flushes");
+    client.request(subject.to_owned(), body.into()).await.expect("the stream acknowledges");
 }
 
 /// Every row stored in a stream under `filter`, in order.

@@ -96,9 +96,10 @@ fn text(column: &str, value: &Value) -> String {
             seconds.trim_end_matches('Z').replace('T', " ")
         }
         Value::String(text) => text.clone(),
-        Value::Number(number) if number.is_f64() => {
-            number.as_f64().map_or_else(String::new, |value| format!("{value:.1}"))
-        }
+        Value::Number(number) => number.as_f64().map_or_else(String::new, |value| match value {
+            whole if whole.fract() == 0.0 => format!("{whole:.0}"),
+            value => format!("{value:.2}"),
+        }),
         other => other.to_string(),
     }
 }
@@ -121,6 +122,10 @@ mod tests {
         ];
         let shown = table(&rows, &["detected_at", "type", "details", "cost"]).to_string();
         let trimmed: Vec<&str> = shown.lines().map(str::trim_end).collect();
-        expect![[""]].assert_eq(&trimmed.join("\n"));
+        expect![[r#"
+             detected at          type       details        cost
+             2026-11-01 12:00:00  tag_drift  Owner changed  1.25
+             2026-11-01 12:00:01  appeared   -              -"#]]
+        .assert_eq(&trimmed.join("\n"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::context::CreateStreamErrorKind;
+use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind};
 use async_nats::jetstream::stream::{
     Compression, Config, DiscardPolicy, RetentionPolicy, StorageType, SubjectTransform,
 };
@@ -18,12 +18,28 @@ const MAX_BYTES: i64 = 1 << 30;
 const MIN_BYTES: i64 = 16 << 20;
 /// JetStream's error code for "insufficient storage resources available".
 const NO_STORAGE: u64 = 10047;
+/// How long JetStream may take to answer after a start.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// The bucket in which stages keep their state.
 pub(super) const STATE_BUCKET: &str = "elava_state";
 
 impl Nats {
-    /// Makes every stream that is missing, and checks those that are there.
+    /// Makes every stream that is missing, and checks those that are there. A server that is there
+    /// and does not answer yet, because it is starting, is waited for.
     pub(crate) async fn ensure_streams(&self) -> Result<(), NatsError> {
+        let begun = tokio::time::Instant::now();
+        loop {
+            match self.ensure_all().await {
+                Err(NatsError::Stream { stream, source }) if is_starting(&source) && begun.elapsed() < PATIENCE => {
+                    warn!(stream, error = %crate::cli::chain(&source), "waiting for JetStream");
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+                ensured => return ensured,
+            }
+        }
+    }
+
+    async fn ensure_all(&self) -> Result<(), NatsError> {
         // The largest last, so that it takes what is left on a small disk.
         self.ensure(state_config()).await?;
         for stream in Stream::ALL.into_iter().rev() {
@@ -52,6 +68,13 @@ impl Nats {
             config.max_bytes = smaller;
         }
     }
+}
+
+fn is_starting(error: &CreateStreamError) -> bool {
+    matches!(
+        error.kind(),
+        CreateStreamErrorKind::TimedOut | CreateStreamErrorKind::Response | CreateStreamErrorKind::JetStreamUnavailable
+    )
 }
 
 fn check(found: &Config, wanted: &Config) -> Result<(), NatsError> {

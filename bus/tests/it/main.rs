@@ -210,7 +210,7 @@ async fn bad_rows_become_dead_letters_and_the_rest_goes_on() {
     let reasons: Vec<&str> = letters.iter().map(|letter| letter.reason.as_str()).collect();
     expect_test::expect![[r#"
         [
-            "not a message: expected ident at line 1 column 2",
+            "not a message: expected a JSON object",
             "bad observation: missing field `resource` at line 1 column 28",
             "unknown kind `surprise`; known: observation, scan_report, change, policy_result, decision, approval, execution, delivery, dead_letter, scan_request, evaluation_request",
             "not UTF-8 at byte 27",
