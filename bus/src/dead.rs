@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use elava_schemas::DeadLetter;
+use elava_schemas::{DeadLetter, Timestamp};
 
-use crate::{Batch, Page, Rejection};
+use crate::{Batch, Emit, Page, Rejection, message_subject};
 
 /// How much of a row a dead letter carries.
 const MAX_BODY: usize = 64 * 1024;
@@ -40,6 +40,23 @@ fn dead_letter(stage: &str, page: &Page, line: &[u8], rejection: &Rejection) -> 
         body_hex: std::str::from_utf8(line).is_err().then(|| hex(shown)),
         bytes: line.len() as u64,
         at: page.received_at,
+    }
+}
+
+/// The dead letter of an output that cannot be stored.
+pub(crate) fn dead_output(stage: &str, emit: &Emit, reason: String, at: Timestamp) -> DeadLetter {
+    let line = emit.message.to_line();
+    let shown = &line[..line.len().min(MAX_BODY)];
+    DeadLetter {
+        stage: stage.to_owned(),
+        reason,
+        subject: message_subject(&emit.message),
+        sequence: Some(emit.sequence),
+        line: 1,
+        body: String::from_utf8_lossy(shown).into_owned(),
+        body_hex: None,
+        bytes: line.len() as u64,
+        at,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A stage as a filter: NDJSON on standard input and output.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufWriter, ErrorKind, Write};
+use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,7 +63,7 @@ impl<S: Stage> Pipe<'_, S> {
     async fn pump(&mut self, cancel: CancellationToken) -> Result<(), BusError> {
         let (sender, mut pages) = mpsc::channel(READ_AHEAD);
         // Not joined: a read of a terminal cannot be interrupted, the process ends without it.
-        std::thread::spawn(move || read_pages(std::io::stdin().lock(), &sender));
+        std::thread::spawn(move || read_pages(BufReader::with_capacity(MAX_PAGE_BYTES, std::io::stdin()), &sender));
         loop {
             let first = tokio::select! {
                 () = cancel.cancelled() => None,
@@ -229,7 +229,7 @@ struct ReadPage {
 }
 
 /// Cuts the input into pages; blocks while the stage is behind.
-fn read_pages(mut input: impl BufRead, sender: &mpsc::Sender<Result<ReadPage, BusError>>) {
+fn read_pages<R: Read>(mut input: BufReader<R>, sender: &mpsc::Sender<Result<ReadPage, BusError>>) {
     let mut sequence = 0;
     let mut next_line = 1;
     loop {
@@ -251,7 +251,11 @@ fn read_pages(mut input: impl BufRead, sender: &mpsc::Sender<Result<ReadPage, Bu
 }
 
 /// One page: what is there without waiting, at least one line. `None` at the end of the input.
-fn read_page(input: &mut impl BufRead, sequence: u64, next_line: &mut u64) -> std::io::Result<Option<ReadPage>> {
+fn read_page<R: Read>(
+    input: &mut BufReader<R>,
+    sequence: u64,
+    next_line: &mut u64,
+) -> std::io::Result<Option<ReadPage>> {
     let mut body = BytesMut::new();
     let first_line = *next_line;
     let mut oversized = Vec::new();
@@ -272,7 +276,7 @@ fn read_page(input: &mut impl BufRead, sequence: u64, next_line: &mut u64) -> st
             });
         }
         *next_line += 1;
-        let whole_line_waits = input.fill_buf().is_ok_and(|buffer| buffer.contains(&b'\n'));
+        let whole_line_waits = input.buffer().contains(&b'\n');
         if !whole_line_waits && body.len() > begun {
             break;
         }
@@ -319,12 +323,10 @@ fn read_line(input: &mut impl BufRead, body: &mut BytesMut) -> std::io::Result<u
 
 #[cfg(test)]
 mod tests {
-    use std::io::BufReader;
-
     use super::*;
 
     fn pages(text: &[u8]) -> Vec<(u64, usize, usize)> {
-        let mut input = BufReader::with_capacity(64 * 1024, text);
+        let mut input = BufReader::with_capacity(1024 * 1024, text);
         let mut next_line = 1;
         let mut pages = Vec::new();
         while let Some(read) = read_page(&mut input, 1, &mut next_line).expect("reads from memory") {

@@ -11,7 +11,7 @@ use crate::cli::{Finished, StageArgs};
 use crate::metrics::Metrics;
 use crate::nats::source::SourceRunner;
 use crate::nats::{Nats, NatsError, NatsOptions};
-use crate::{Failure, Source, Stage, health, pipe, request};
+use crate::{Failure, Position, Source, Stage, Stream, health, pipe, request};
 
 /// How long a stage may take to finish what it has begun when told to stop.
 const DRAIN: Duration = Duration::from_secs(25);
@@ -93,6 +93,13 @@ async fn run_nats<S: Stage>(
     let stage = Arc::new(stage);
     request::answer_for(&nats, Arc::clone(&stage), cancel.clone()).await?;
 
+    // The history holds what the observations showed; the stream must not fill up with them.
+    let trimmed = spec.inputs.iter().filter(|stream| spec.position == Position::Own && **stream == Stream::Observation);
+    for stream in trimmed {
+        let keep_room = nats.clone().keep_room(spec.name, *stream);
+        let cancel = cancel.clone();
+        tokio::spawn(async move { cancel.run_until_cancelled(keep_room).await });
+    }
     let mut tasks = JoinSet::new();
     for (stream, partition) in sources {
         let runner = SourceRunner {
@@ -106,8 +113,9 @@ async fn run_nats<S: Stage>(
     }
     info!(stage = spec.name, sources = tasks.len(), "stage is running");
     let result = join(tasks, &cancel).await;
-    if let Err(error) = nats.client.flush().await {
-        warn!(error = %error, "last acknowledgements may not have been sent");
+    // Without a server it would wait for one.
+    if !matches!(tokio::time::timeout(Duration::from_secs(2), nats.client.flush()).await, Ok(Ok(()))) {
+        warn!("last acknowledgements may not have been sent; the positions are kept elsewhere");
     }
     result.map(|()| Finished::Clean)
 }

@@ -198,6 +198,13 @@ impl Work<'_> {
         let seen = Seen { at, scope, raw: observed.raw, sequence: line.page.sequence, scan_id };
         match self.memory.index.get(observed.id).copied() {
             None => {
+                let life = self.lives.get(&observed.id).filter(|life| at <= life.disappeared_at);
+                if let Some(life) = life {
+                    return Ok(Err(format!(
+                        "out of order: observed at {at}, but the resource had disappeared by {}",
+                        life.disappeared_at
+                    )));
+                }
                 self.appeared(observed.id, resource, &seen, observed.scan_id.as_deref());
                 Ok(Ok(()))
             }

@@ -162,10 +162,19 @@ fn consumes(kind: Kind) -> Consumes {
 
 fn failure(error: HistoryError) -> Failure {
     match &error {
+        HistoryError::Sql { source, .. } if is_about_data(&source.to_string()) => Failure::Poison(error.into()),
+        HistoryError::Sql { source, .. } if source.to_string().contains("database has been invalidated") => {
+            Failure::Fatal(error.into())
+        }
         HistoryError::Sql { .. } | HistoryError::Open { .. } => Failure::Unavailable(error.into()),
         HistoryError::Wrong { .. } | HistoryError::Missing { .. } => Failure::Poison(error.into()),
         HistoryError::Newer { .. } | HistoryError::Migrate { .. } => Failure::Fatal(error.into()),
     }
+}
+
+/// DuckDB gives its errors no codes; these classes come from the rows and not from the disk.
+fn is_about_data(message: &str) -> bool {
+    ["Conversion Error", "Constraint Error", "Out of Range Error"].iter().any(|class| message.contains(class))
 }
 
 impl State {

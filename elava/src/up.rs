@@ -50,8 +50,8 @@ pub enum UpError {
         "no access to AWS. Set credentials as for the AWS CLI (AWS_PROFILE, AWS_ACCESS_KEY_ID, `aws sso login`), or see `make demo`, which needs none\n{0}"
     )]
     NoAccess(String),
-    /// NATS did not start.
-    #[error("nats-server ended at once; is port {port} in use? see {log}")]
+    /// NATS did not start, or ended.
+    #[error("nats-server has ended; is port {port} in use? see {log}")]
     Nats {
         /// Its port.
         port: u16,
@@ -72,7 +72,7 @@ pub enum UpError {
 
 /// How long children get to finish what they have begun.
 const DRAIN: Duration = Duration::from_secs(30);
-/// The stages, and whether their standard output is for the person.
+/// The stages, in the order in which they are started.
 const STAGES: [&str; 5] = ["detector", "enforcer", "decider", "notifier", "observer"];
 
 /// Starts everything and watches over it until `cancel`.
@@ -96,7 +96,16 @@ pub async fn up(args: &UpArgs, cancel: CancellationToken) -> Result<(), UpError>
         stages.spawn(keep_running(stage, args.clone(), url.clone(), logs.clone(), cancel.clone()));
     }
     let mut result = Ok(());
-    while let Some(ended) = stages.join_next().await {
+    loop {
+        let ended = tokio::select! {
+            ended = stages.join_next() => ended,
+            () = ended_by_itself(&mut server), if result.is_ok() => {
+                cancel.cancel();
+                result = Err(UpError::Nats { port: args.port, log: logs.join("nats.log") });
+                continue;
+            }
+        };
+        let Some(ended) = ended else { break };
         if let Ok(Err(error)) = ended
             && result.is_ok()
         {
@@ -108,6 +117,14 @@ pub async fn up(args: &UpArgs, cancel: CancellationToken) -> Result<(), UpError>
         stop(&mut server).await;
     }
     result
+}
+
+/// Resolves when the server that was started here has ended.
+async fn ended_by_itself(server: &mut Option<Child>) {
+    match server {
+        Some(server) => drop(server.wait().await),
+        None => std::future::pending().await,
+    }
 }
 
 /// Asks AWS who we are, so that missing credentials are said at once and in one place.
@@ -174,8 +191,8 @@ async fn keep_running(
             }
             status = child.wait() => status.map_err(|error| UpError::Start(stage.to_owned(), error))?,
         };
-        // Told to stop by the terminal's own signal, which reaches the whole group.
-        if cancel.is_cancelled() || status.success() {
+        // The observer ends well by itself where scanning is switched off.
+        if cancel.is_cancelled() || (stage == "observer" && status.success()) {
             return Ok(());
         }
         if status.code() == Some(2) {
@@ -221,8 +238,9 @@ fn stage_command(stage: &str, args: &UpArgs) -> Command {
     command
 }
 
+/// In a process group of its own: on Ctrl-C, stages are stopped first and NATS last, by us.
 fn spawn(name: &str, command: &mut Command) -> Result<Child, UpError> {
-    command.kill_on_drop(true).spawn().map_err(|error| UpError::Start(name.to_owned(), error))
+    command.process_group(0).kill_on_drop(true).spawn().map_err(|error| UpError::Start(name.to_owned(), error))
 }
 
 fn file(log: &Path) -> Result<std::fs::File, UpError> {

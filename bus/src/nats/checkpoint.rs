@@ -78,7 +78,11 @@ impl Nats {
                 checkpoint.was_moved(body.sequence, message.sequence);
                 Ok(())
             }
-            Err(error) if error.kind() == DirectGetErrorKind::NotFound => Ok(()),
+            // Never written, or expired with its stream's age limit.
+            Err(error) if error.kind() == DirectGetErrorKind::NotFound => {
+                checkpoint.revision = 0;
+                Ok(())
+            }
             Err(error) => Err(failed(error.into())),
         }
     }

@@ -57,12 +57,20 @@ pub enum NatsError {
         source: jetstream::context::CreateStreamError,
     },
     /// The server does not do what exactly-once needs.
-    #[error("stream {stream} was made without {lacks}; remove it, or make it anew as docs/operations.md says")]
+    #[error("stream {stream} was made without {lacks}; see docs/operations.md, \"Streams\"")]
     StreamLacks {
         /// Which stream.
         stream: String,
         /// What it lacks.
         lacks: &'static str,
+    },
+    /// The position we remember is not of this stream.
+    #[error("position {position} is past the end of stream {stream}: it is not the stream that was read before")]
+    OtherStream {
+        /// Which stream.
+        stream: &'static str,
+        /// Where we would go on.
+        position: u64,
     },
     /// A request to JetStream failed.
     #[error("{action} failed")]

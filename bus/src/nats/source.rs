@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::{self, AckKind};
+use chrono::Utc;
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -13,13 +14,15 @@ use super::checkpoint::Checkpoint;
 use super::publish::{MAX_BATCH, NotStored, Outgoing};
 use super::reader::{Delivery, Reader};
 use super::{Nats, NatsError};
-use crate::dead::dead_letters;
+use crate::dead::{dead_letters, dead_output};
 use crate::metrics::Metrics;
 use crate::run::BusError;
 use crate::{Batch, Emit, Failure, Output, Pager, Position, Rejection, Source, Stage, Stream, message_subject};
 
 /// How often a batch is tried before it is taken apart.
 const ATTEMPTS: u32 = 5;
+/// What headers take of the server's largest payload.
+const HEADER_ROOM: usize = 4096;
 /// How often the server is told that a long batch is still being handled.
 const PROGRESS: Duration = Duration::from_secs(20);
 
@@ -97,6 +100,9 @@ impl<S: Stage> SourceRunner<S> {
         let keeps_state = !state.is_empty();
         let position = checkpoint.as_ref().and_then(|checkpoint| checkpoint.position);
         let resume = self.stage.resume(&self.source, position, state).await.map_err(BusError::Stage)?;
+        if let Source::Partition { stream, .. } = self.source {
+            self.nats.check_position(stream, resume.from).await?;
+        }
         self.send(&mut checkpoint, resume.pending, None).await?;
         Ok((checkpoint, keeps_state, resume.from))
     }
@@ -169,7 +175,8 @@ impl<S: Stage> SourceRunner<S> {
     ) -> Result<(), BusError> {
         let Some(checkpoint) = checkpoint else { return Ok(()) };
         let stored = checkpoint.position.unwrap_or(0);
-        let fresh: Vec<Emit> = messages.into_iter().filter(|emit| emit.sequence > stored).collect();
+        let fresh = messages.into_iter().filter(|emit| emit.sequence > stored).collect();
+        let fresh = self.set_aside_too_large(fresh).await;
         let own = S::SPEC.position == Position::Own;
         let last = fresh.iter().map(|emit| emit.sequence).max();
         let target = if own { last } else { sequence.or(last) };
@@ -181,7 +188,15 @@ impl<S: Stage> SourceRunner<S> {
         let mut rest = fresh.as_slice();
         while let Some(first) = rest.first() {
             let length = rest.iter().take_while(|emit| emit.sequence == first.sequence).count();
-            let pages = pages(&rest[..length]);
+            let mut pages = pages(&rest[..length]);
+            if pages.len() >= MAX_BATCH {
+                // More than one atomic batch can hold. The first ones are stored before, each with an
+                // id; a crash in between stores them again, and their messages have the same ids.
+                self.send_part(checkpoint, std::mem::take(&mut part), done).await?;
+                for page in pages.drain(..=pages.len() - MAX_BATCH) {
+                    self.nats.store(page.with_id()).await;
+                }
+            }
             if !part.is_empty() && part.len() + pages.len() >= MAX_BATCH {
                 self.send_part(checkpoint, std::mem::take(&mut part), done).await?;
             }
@@ -192,7 +207,28 @@ impl<S: Stage> SourceRunner<S> {
         self.send_part(checkpoint, part, target).await
     }
 
+    /// What no server would take becomes a dead letter, which carries its beginning.
+    async fn set_aside_too_large(&self, messages: Vec<Emit>) -> Vec<Emit> {
+        let room = self.nats.client.server_info().max_payload.saturating_sub(HEADER_ROOM);
+        let mut fitting = Vec::with_capacity(messages.len());
+        for emit in messages {
+            let bytes = emit.message.to_line().len();
+            if bytes <= room {
+                fitting.push(emit);
+                continue;
+            }
+            let reason = format!("{} of {bytes} bytes; the server takes {room}", emit.message.kind());
+            error!(source = %self.source, sequence = emit.sequence, reason, "output set aside");
+            let letter = dead_output(S::SPEC.name, &emit, reason, Utc::now()).into();
+            self.nats.store(Outgoing::new(message_subject(&letter), letter.to_line().into()).with_id()).await;
+        }
+        fitting
+    }
+
     async fn send_part(&self, checkpoint: &mut Checkpoint, part: Vec<Outgoing>, position: u64) -> Result<(), BusError> {
+        if position <= checkpoint.position.unwrap_or(0) {
+            return Ok(());
+        }
         let mut attempt = 0;
         loop {
             let mut batch = part.clone();

@@ -6,7 +6,8 @@ use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind};
 use async_nats::jetstream::stream::{
     Compression, Config, DiscardPolicy, RetentionPolicy, StorageType, SubjectTransform,
 };
-use tracing::{debug, warn};
+use futures::TryStreamExt;
+use tracing::{debug, info, warn};
 
 use super::{Nats, NatsError};
 use crate::Stream;
@@ -20,6 +21,8 @@ const MIN_BYTES: i64 = 16 << 20;
 const NO_STORAGE: u64 = 10047;
 /// How long JetStream may take to answer after a start.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// How often it is seen to that a stream has room.
+const TRIM_INTERVAL: Duration = Duration::from_secs(30);
 /// The bucket in which stages keep their state.
 pub(super) const STATE_BUCKET: &str = "elava_state";
 
@@ -37,6 +40,58 @@ impl Nats {
                 ensured => return ensured,
             }
         }
+    }
+
+    /// Refuses to go on in a stream that is not the one that was read before: reading on at the old
+    /// position would skip messages in silence.
+    pub(crate) async fn check_position(&self, stream: Stream, from: u64) -> Result<(), NatsError> {
+        let failed = |error| NatsError::request(format!("asking about stream {}", stream.name()), error);
+        let found = self.js.get_stream(stream.name()).await.map_err(failed)?;
+        if from > found.cached_info().state.last_sequence + 1 {
+            return Err(NatsError::OtherStream { stream: stream.name(), position: from });
+        }
+        Ok(())
+    }
+
+    /// Keeps room in a stream whose reader holds what it needs elsewhere: when three quarters are
+    /// full, the older half of what `stage` has handled is removed. Nothing unread ever is.
+    pub(crate) async fn keep_room(self, stage: &'static str, stream: Stream) {
+        loop {
+            tokio::time::sleep(TRIM_INTERVAL).await;
+            match self.trim(stage, stream).await {
+                Ok(None) => {}
+                Ok(Some(below)) => info!(stream = stream.name(), below, "removed what was handled long ago"),
+                Err(error) => warn!(stream = stream.name(), error = %error, "cannot keep room"),
+            }
+        }
+    }
+
+    async fn trim(&self, stage: &str, stream: Stream) -> Result<Option<u64>, Box<dyn std::error::Error + Send + Sync>> {
+        let handle = self.js.get_stream(stream.name()).await?;
+        let info = handle.cached_info();
+        let (first, last) = (info.state.first_sequence, info.state.last_sequence);
+        let used = i64::try_from(info.state.bytes).unwrap_or(i64::MAX);
+        if used / 3 < info.config.max_bytes / 4 {
+            return Ok(None);
+        }
+        let prefix = format!("{stage}-");
+        let (mut readers, mut handled) = (0, last);
+        let mut consumers = handle.consumers();
+        while let Some(consumer) = consumers.try_next().await? {
+            if !consumer.name.starts_with(&prefix) {
+                continue;
+            }
+            readers += 1;
+            if consumer.num_pending > 0 || consumer.num_ack_pending > 0 {
+                handled = handled.min(consumer.ack_floor.stream_sequence);
+            }
+        }
+        let below = handled.min(first + (last - first) / 2);
+        if readers < stream.partitions() || below <= first {
+            return Ok(None);
+        }
+        handle.purge().sequence(below).await?;
+        Ok(Some(below))
     }
 
     async fn ensure_all(&self) -> Result<(), NatsError> {

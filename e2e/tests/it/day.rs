@@ -62,7 +62,7 @@ async fn a_day_of_operations() {
         appeared aws/123456789012/us-east-1/ec2:volume/vol-…: volume vol-… appeared (gp2, 8 GiB)
         cost_increase aws/123456789012/us-east-1/ec2:instance/i-…: i-… (worker-2): estimated cost rose
         disappeared aws/123456789012/us-east-1/rds:db/orders-db: db orders-db disappeared (db.m6g.large, postgres, 100 GiB)
-        disappeared aws/123456789012/us-east-1/rds:snapshot/rds:orders-db-…-…-…-…-…: snapshot rds:orders-db-…-…-…-…-… disappeared (postgres, 100 GiB)
+        disappeared aws/123456789012/us-east-…/rds:snapshot/rds:orders-db-…-…-…-…-…: snapshot rds:orders-db-…-…-…-…-… disappeared (postgres, 100 GiB)
         modified aws/123456789012/us-east-1/ec2:instance/i-…: i-… (api-1): BlockDeviceMappings changed
         modified aws/123456789012/us-east-1/ec2:instance/i-…: i-… (worker-2): InstanceType changed
         modified aws/123456789012/us-east-1/ec2:security-group/sg-…: sg-… (shop-admin): IpPermissions.0.IpRanges changed
