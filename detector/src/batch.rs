@@ -198,7 +198,7 @@ impl Work<'_> {
         let seen = Seen { at, scope, raw: observed.raw, sequence: line.page.sequence, scan_id };
         match self.memory.index.get(observed.id).copied() {
             None => {
-                let life = self.lives.get(&observed.id).filter(|life| at <= life.disappeared_at);
+                let life = self.lives.get(&observed.id).filter(|life| at < life.disappeared_at);
                 if let Some(life) = life {
                     return Ok(Err(format!(
                         "out of order: observed at {at}, but the resource had disappeared by {}",
