@@ -10,6 +10,7 @@ use elava_bus::{
 use elava_schemas::Kind;
 use elava_schemas::config::Config;
 use hashbrown::{HashMap, HashSet};
+use tokio::sync::Semaphore;
 use tokio::task::block_in_place;
 
 use crate::batch::{self, Memory, Settings};
@@ -29,7 +30,13 @@ const QUERY_SUBJECT: &str = "elava.history.query";
 pub struct Detector {
     settings: Settings,
     state: Mutex<State>,
+    /// Bounds how many batches are decoded at once: decoded, they take many times their bytes, and
+    /// all partitions may have one.
+    room: Semaphore,
 }
+
+/// Batches decoded at once: one being applied, one being read.
+const DECODED: usize = 2;
 
 /// Why the detector cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +66,7 @@ impl Detector {
         let settings = settings(config)?;
         let state = State::open(path).map_err(SetupError::History)?;
         tracing::info!(history = %path.display(), resources = state.memory.index.len(), "history opened");
-        Ok(Self { settings, state: Mutex::new(state) })
+        Ok(Self { settings, state: Mutex::new(state), room: Semaphore::new(DECODED) })
     }
 
     /// Checks the configuration and opens nothing.
@@ -92,6 +99,7 @@ impl Stage for Detector {
     };
 
     async fn handle(&self, batch: &Batch) -> Result<Output, Failure> {
+        let _room = self.room.acquire().await.map_err(|closed| Failure::Fatal(closed.into()))?;
         block_in_place(|| {
             // the larger part of the work is reading, and needs no lock
             let mut rejected = Vec::new();
