@@ -14,7 +14,7 @@ use crate::report::Figure;
 use crate::session::Programs;
 
 /// Cloud Custodian 0.9.53 on 5,000 instances of the same estate over the same API with five equal
-/// rules, measured once on the same 2 cores: CPU seconds and resident MB.
+/// rules, measured once on 2 cores: CPU seconds and resident MB.
 const CUSTODIAN: &str = "Cloud Custodian 0.9.53 on 5,000 instances";
 const CUSTODIAN_CPU: f64 = 19.4;
 const CUSTODIAN_MEMORY: f64 = 247.0;
