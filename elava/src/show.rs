@@ -121,11 +121,11 @@ mod tests {
             row(json!({"detected_at": "2026-11-01T12:00:01Z", "type": "appeared", "details": null})),
         ];
         let shown = table(&rows, &["detected_at", "type", "details", "cost"]).to_string();
-        let trimmed: Vec<&str> = shown.lines().map(str::trim_end).collect();
+        let trimmed: Vec<&str> = shown.lines().map(str::trim).collect();
         expect![[r#"
-             detected at          type       details        cost
-             2026-11-01 12:00:00  tag_drift  Owner changed  1.25
-             2026-11-01 12:00:01  appeared   -              -"#]]
+            detected at          type       details        cost
+            2026-11-01 12:00:00  tag_drift  Owner changed  1.25
+            2026-11-01 12:00:01  appeared   -              -"#]]
         .assert_eq(&trimmed.join("\n"));
     }
 }
