@@ -208,13 +208,14 @@ impl<S: Stage> SourceRunner<S> {
     }
 
     /// What no server would take becomes a dead letter, which carries its beginning.
-    async fn set_aside_too_large(&self, messages: Vec<Emit>) -> Vec<Emit> {
+    async fn set_aside_too_large(&self, messages: Vec<Emit>) -> Vec<Encoded> {
         let room = self.nats.client.server_info().max_payload.saturating_sub(HEADER_ROOM);
         let mut fitting = Vec::with_capacity(messages.len());
         for emit in messages {
-            let bytes = emit.message.to_line().len();
+            let line = emit.message.to_line();
+            let bytes = line.len();
             if bytes <= room {
-                fitting.push(emit);
+                fitting.push(Encoded { sequence: emit.sequence, subject: message_subject(&emit.message), line });
                 continue;
             }
             let reason = format!("{} of {bytes} bytes; the server takes {room}", emit.message.kind());
@@ -271,12 +272,19 @@ impl<S: Stage> SourceRunner<S> {
     }
 }
 
+/// One output as it is stored: written once, measured and paged from there.
+struct Encoded {
+    sequence: u64,
+    subject: String,
+    line: Vec<u8>,
+}
+
 /// Packs messages into bodies for their subjects.
-fn pages(messages: &[Emit]) -> Vec<Outgoing> {
+fn pages(messages: &[Encoded]) -> Vec<Outgoing> {
     let mut pager = Pager::default();
     let mut pages = Vec::new();
-    for emit in messages {
-        pages.extend(pager.push(&message_subject(&emit.message), &emit.message.to_line()));
+    for message in messages {
+        pages.extend(pager.push(&message.subject, &message.line));
     }
     pages.extend(pager.close());
     pages.into_iter().map(|(subject, body)| Outgoing::new(subject, body)).collect()
