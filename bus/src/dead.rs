@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use elava_schemas::{DeadLetter, Timestamp};
 
-use crate::{Batch, Emit, Page, Rejection, message_subject};
+use crate::{Batch, Emit, Page, Rejection};
 
 /// How much of a row a dead letter carries.
 const MAX_BODY: usize = 64 * 1024;
@@ -45,17 +45,16 @@ fn dead_letter(stage: &str, page: &Page, line: &[u8], rejection: &Rejection) -> 
 
 /// The dead letter of an output that cannot be stored.
 pub(crate) fn dead_output(stage: &str, emit: &Emit, reason: String, at: Timestamp) -> DeadLetter {
-    let line = emit.message.to_line();
-    let shown = &line[..line.len().min(MAX_BODY)];
+    let shown = &emit.line[..emit.line.len().min(MAX_BODY)];
     DeadLetter {
         stage: stage.to_owned(),
         reason,
-        subject: message_subject(&emit.message),
+        subject: emit.subject.clone(),
         sequence: Some(emit.sequence),
         line: 1,
         body: String::from_utf8_lossy(shown).into_owned(),
         body_hex: None,
-        bytes: line.len() as u64,
+        bytes: emit.line.len() as u64,
         at,
     }
 }

@@ -25,7 +25,7 @@ pub use sink::{Asked, Sink, SinkError};
 pub use stage::{
     Batch, Consumes, Emit, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, StateChange,
 };
-pub use subject::{message_subject, scope_subject_matches};
+pub use subject::{change_subject, message_subject, scope_subject_matches};
 pub use topology::{PARTITIONS, Stream};
 
 /// Re-exported so that stages can watch for shutdown without naming tokio-util.

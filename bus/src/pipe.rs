@@ -142,8 +142,7 @@ impl<S: Stage> Pipe<'_, S> {
 
     fn write(&mut self, batch: Option<&Batch>, output: Output) -> Result<(), BusError> {
         for emit in &output.messages {
-            let line = emit.message.to_line();
-            self.out.write_all(&line).and_then(|()| self.out.write_all(b"\n")).map_err(BusError::Output)?;
+            self.out.write_all(&emit.line).and_then(|()| self.out.write_all(b"\n")).map_err(BusError::Output)?;
         }
         self.out.flush().map_err(BusError::Output)?;
         self.rejected += output.rejected.len() as u64;

@@ -13,13 +13,14 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::change::{NewChange, rfc3339};
 use crate::content::{Hash, content_hash, short_hash};
-use crate::decode::{Body, Line, Observed, Row};
+use crate::decode::{Line, Observed, Row};
 use crate::diff::{Tracking, differences};
-use crate::effects::{Effects, End, EndedBy, ScanRow, Undo, Version};
+use crate::effects::{Effects, ScanRow, Undo};
 use crate::index::{Entry, Index};
 use crate::prices::Prices;
 use crate::scans::{OpenScan, Place, Scans};
 use crate::store::HistoryError;
+use crate::version::{End, EndedBy, Version};
 
 /// Clocks of clouds and observers may be ahead of the server's by this much.
 const AHEAD: TimeDelta = TimeDelta::minutes(5);
@@ -107,7 +108,6 @@ impl Work<'_> {
                         }
                         if observed.content != Some(entry.content) {
                             changed.insert(observed.id);
-                            observed.body = Body::Parsed(Box::new(resource));
                         }
                     }
                     None if self.memory.index.is_gone(observed.id) => {
@@ -205,7 +205,7 @@ impl Work<'_> {
                         life.disappeared_at
                     )));
                 }
-                self.appeared(observed.id, resource, &seen, observed.scan_id.as_deref());
+                self.appeared(observed.id, &resource, &seen, observed.scan_id.as_deref());
                 Ok(Ok(()))
             }
             Some(entry) => self.compared(observed.id, resource, entry, &seen, observed.scan_id.as_deref()),
@@ -226,8 +226,8 @@ impl Work<'_> {
         *last = (*last).max(at);
     }
 
-    fn appeared(&mut self, id: u64, resource: Resource, seen: &Seen, scan_id: Option<&str>) {
-        let hash = content_hash(&resource);
+    fn appeared(&mut self, id: u64, resource: &Resource, seen: &Seen, scan_id: Option<&str>) {
+        let hash = content_hash(resource);
         let gone = self.memory.index.is_gone(id);
         if !gone {
             self.effects.keys.push((id, resource.key.clone()));
@@ -247,7 +247,7 @@ impl Work<'_> {
             let change = NewChange {
                 change_type: ChangeType::Appeared,
                 previous: None,
-                current: Some((&resource, hash)),
+                current: Some((resource, hash)),
                 diff: Vec::new(),
                 at: seen.at,
                 scan_id,
@@ -268,12 +268,11 @@ impl Work<'_> {
         seen: &Seen,
         scan_id: Option<&str>,
     ) -> Result<Result<(), String>, HistoryError> {
-        let Some(previous) = self.current_version(id)?.cloned() else {
-            return Err(HistoryError::Missing { what: "the current version of a resource", id });
-        };
-        let tags_carried = resource.tags.is_none() && previous.resource.tags.is_some();
+        let version = self.current_version(id)?;
+        let (previous, previous_hash) = (version.columns.resource()?, version.hash);
+        let tags_carried = resource.tags.is_none() && previous.tags.is_some();
         if tags_carried {
-            resource.tags.clone_from(&previous.resource.tags);
+            resource.tags.clone_from(&previous.tags);
         }
         let hash = content_hash(&resource);
         if hash == entry.content {
@@ -290,10 +289,10 @@ impl Work<'_> {
                 rfc3339(entry.valid_from)
             )));
         }
-        for difference in differences(&previous.resource, &resource, &self.settings.tracking) {
+        for difference in differences(&previous, &resource, &self.settings.tracking) {
             let change = NewChange {
                 change_type: difference.change_type,
-                previous: Some((&previous.resource, previous.hash)),
+                previous: Some((&previous, previous_hash)),
                 current: Some((&resource, hash)),
                 diff: difference.diff,
                 at: seen.at,
@@ -304,7 +303,7 @@ impl Work<'_> {
             };
             self.effects.changes.push(change.build(seen.sequence));
         }
-        self.end_version(&previous, seen.scope, seen.at, EndedBy::Changed);
+        self.end_version(id, seen.scope, seen.at, EndedBy::Changed)?;
         let next = Entry {
             content: hash,
             raw: seen.raw,
@@ -314,7 +313,7 @@ impl Work<'_> {
         };
         self.effects.journal.push(Undo::Entry { id, before: Some(entry), gone: false });
         self.memory.index.insert(id, next);
-        self.open_version(id, hash, resource, tags_carried, &next, scan_id);
+        self.open_version(id, hash, &resource, tags_carried, &next, scan_id);
         Ok(Ok(()))
     }
 
@@ -323,21 +322,21 @@ impl Work<'_> {
         Baseline::from(scan_id.is_some() && self.memory.index.scope(scope).proved.is_none())
     }
 
-    fn current_version(&mut self, id: u64) -> Result<Option<&Version>, HistoryError> {
+    fn current_version(&mut self, id: u64) -> Result<&Version, HistoryError> {
         if let Some(place) = self.open.get(&id) {
-            return Ok(Some(&self.effects.versions[*place]));
+            return Ok(&self.effects.versions[*place]);
         }
         if !self.loaded.contains_key(&id) {
             self.load(HashSet::from([id]))?;
         }
-        Ok(self.loaded.get(&id))
+        self.loaded.get(&id).ok_or(HistoryError::Missing { what: "the current version of a resource", id })
     }
 
     fn open_version(
         &mut self,
         id: u64,
         hash: Hash,
-        resource: Resource,
+        resource: &Resource,
         tags_carried: bool,
         entry: &Entry,
         scan_id: Option<&str>,
@@ -346,7 +345,7 @@ impl Work<'_> {
         self.effects.versions.push(Version {
             id,
             hash,
-            resource,
+            columns: resource.into(),
             tags_carried,
             valid_from: entry.valid_from,
             first_seen: entry.first_seen,
@@ -358,14 +357,16 @@ impl Work<'_> {
 
     /// Ends a version. When it was last seen must not depend on what memory holds beyond the
     /// stored history, or a replay would say otherwise.
-    fn end_version(&mut self, version: &Version, scope: u32, at: Timestamp, by: EndedBy) {
-        let stored = [self.memory.index.scope(scope).proved, self.effects.touched.get(&version.id).copied()];
-        let last_seen = stored.into_iter().flatten().fold(version.last_seen, Timestamp::max);
-        let end = End { at, by, last_seen };
-        match self.open.remove(&version.id) {
-            Some(place) => self.effects.versions[place].end = Some(end),
-            None => self.effects.ended.push((version.id, end)),
+    fn end_version(&mut self, id: u64, scope: u32, at: Timestamp, by: EndedBy) -> Result<(), HistoryError> {
+        let stored = [self.memory.index.scope(scope).proved, self.effects.touched.get(&id).copied()];
+        let last_seen = self.current_version(id)?.last_seen;
+        let last_seen = stored.into_iter().flatten().fold(last_seen, Timestamp::max);
+        let end = Some(End { at, by, last_seen });
+        match (self.open.remove(&id), self.loaded.remove(&id)) {
+            (Some(place), _) => self.effects.versions[place].end = end,
+            (None, stored) => self.effects.ended.extend(stored.map(|version| Version { end, ..version })),
         }
+        Ok(())
     }
 
     fn report(&mut self, line: &Line, report: &ScanReport) -> Result<Result<(), String>, HistoryError> {
@@ -444,25 +445,25 @@ impl Work<'_> {
         self.load(absent.iter().copied().filter(unknown).collect())?;
         let baseline = self.baseline(scope, Some(report.scan_id.as_str()));
         // in order of keys, so that a replay says it in the same order
-        let mut last: Vec<Version> = Vec::with_capacity(absent.len());
+        let mut last = Vec::with_capacity(absent.len());
         for id in absent {
-            let version = self.current_version(id)?.cloned();
-            last.push(version.ok_or(HistoryError::Missing { what: "the current version of a resource", id })?);
+            last.push((self.current_version(id)?.columns.key.clone(), id));
         }
-        last.sort_by(|a, b| a.resource.key.cmp(&b.resource.key));
-        for version in last {
-            let id = version.id;
+        last.sort();
+        for (_, id) in last {
+            let version = self.current_version(id)?;
+            let (resource, hash) = (version.columns.resource()?, version.hash);
             let Some(entry) = self.memory.index.remove(id) else { continue };
             self.effects.journal.push(Undo::Entry { id, before: Some(entry), gone: false });
-            self.end_version(&version, scope, at, EndedBy::Disappeared);
+            self.end_version(id, scope, at, EndedBy::Disappeared)?;
             self.lives.insert(
                 id,
-                EarlierLife { first_seen: entry.first_seen, disappeared_at: at, version: version.hash.to_string() },
+                EarlierLife { first_seen: entry.first_seen, disappeared_at: at, version: hash.to_string() },
             );
             if self.settings.tracking.tracks(Track::ResourceLifecycle) {
                 let change = NewChange {
                     change_type: ChangeType::Disappeared,
-                    previous: Some((&version.resource, version.hash)),
+                    previous: Some((&resource, hash)),
                     current: None,
                     diff: Vec::new(),
                     at,

@@ -14,14 +14,14 @@ use tokio::sync::Semaphore;
 use tokio::task::block_in_place;
 
 use crate::batch::{self, Memory, Settings};
-use crate::change::Detected;
 use crate::decode::{Line, Row, decode};
 use crate::diff::Tracking;
+use crate::effects::Effects;
 use crate::index::Scope;
 use crate::prices::{PriceError, Prices};
 use crate::query::{self, Query};
 use crate::record::Recorder;
-use crate::store::{History, HistoryError, Progress};
+use crate::store::{History, HistoryError, Progress, Records};
 
 /// Where the history is asked.
 const QUERY_SUBJECT: &str = "elava.history.query";
@@ -228,42 +228,53 @@ impl State {
             Source::Partition { .. } => self.applied.get(&batch.source).copied().unwrap_or(0),
         };
         rejected.retain(|rejection| rejection.sequence > applied);
-        let messages = self.observe(batch, &mut lines, &mut rejected, settings, applied)?;
-        self.record(batch, lines, applied)?;
+        let mut effects = self.observe(batch, &mut lines, settings, applied)?;
+        let stored = self.record(lines, applied).and_then(|records| {
+            let progress = self.progress(batch, applied);
+            self.history.apply(&mut effects, &records, progress.as_ref())?;
+            Ok(records)
+        });
+        let records = match stored {
+            Ok(records) => records,
+            Err(error) => {
+                effects.undo(&mut self.memory);
+                return Err(error);
+            }
+        };
+        self.remember(&records);
         if batch.last_sequence() > applied {
             self.applied.insert(batch.source.clone(), batch.last_sequence());
         }
+        rejected.append(&mut effects.rejected);
         rejected.sort_by_key(|rejection| (rejection.sequence, rejection.line));
+        let messages = effects.changes.into_iter().map(Emit::from).collect();
         Ok(Output { messages, rejected, state: Vec::new() })
     }
 
-    /// Observations and scan reports: of the observation stream or a pipe.
+    /// What observations and scan reports lead to.
     fn observe(
         &mut self,
         batch: &Batch,
         lines: &mut [Line],
-        rejected: &mut Vec<Rejection>,
         settings: &Settings,
         applied: u64,
-    ) -> Result<Vec<Emit>, HistoryError> {
+    ) -> Result<Effects, HistoryError> {
         let partition = match batch.source {
             Source::Pipe => None,
-            Source::Partition { stream: Stream::Observation, partition } => Some(partition),
-            Source::Partition { .. } => return Ok(Vec::new()),
+            Source::Partition { partition, .. } => Some(partition),
         };
-        let (mut effects, handled) = batch::run(&mut self.memory, &self.history, settings, partition, applied, lines);
-        let progress = self.progress(batch, applied);
-        if let Err(error) = handled.and_then(|()| self.history.apply(&mut effects, progress.as_ref())) {
-            effects.undo(&mut self.memory);
-            return Err(error);
+        let (effects, handled) = batch::run(&mut self.memory, &self.history, settings, partition, applied, lines);
+        match handled {
+            Ok(()) => Ok(effects),
+            Err(error) => {
+                effects.undo(&mut self.memory);
+                Err(error)
+            }
         }
-        rejected.append(&mut effects.rejected);
-        let emit = |detected: Detected| Emit { sequence: detected.sequence, message: detected.change.into() };
-        Ok(effects.changes.into_iter().map(emit).collect())
     }
 
     /// What later stages said.
-    fn record(&mut self, batch: &Batch, lines: Vec<Line>, applied: u64) -> Result<(), HistoryError> {
+    fn record(&self, lines: Vec<Line>, applied: u64) -> Result<Records, HistoryError> {
         let mut recorder = Recorder::default();
         for line in lines.into_iter().filter(|line| line.page.sequence > applied) {
             if let Row::Recorded(message) = line.row {
@@ -273,24 +284,22 @@ impl State {
         }
         let evaluated = recorder.evaluated();
         let open = if evaluated.is_empty() { Vec::new() } else { self.history.open_violations(&evaluated)? };
-        let records = recorder.finish(open);
-        let progress = match batch.source {
-            Source::Partition { stream: Stream::Observation, .. } => None,
-            _ => self.progress(batch, applied),
-        };
-        self.history.record(&records, progress.as_ref())?;
+        Ok(recorder.finish(open))
+    }
+
+    fn remember(&mut self, records: &Records) {
         for (id, _) in &records.keys {
             self.memory.index.insert_gone(*id);
         }
-        for id in &evaluated {
-            let open = records.violations.iter().any(|row| row.resource == *id && row.closed.is_none());
-            if open {
+        let open = records.violations.iter().filter(|row| row.closed.is_none()).map(|row| row.resource);
+        let open: HashSet<u64> = open.collect();
+        for id in &records.settled {
+            if open.contains(id) {
                 self.violators.insert(*id)
             } else {
                 self.violators.remove(id)
             };
         }
-        Ok(())
     }
 
     /// Where the history will be once this batch is in it.

@@ -208,17 +208,15 @@ impl<S: Stage> SourceRunner<S> {
     }
 
     /// What no server would take becomes a dead letter, which carries its beginning.
-    async fn set_aside_too_large(&self, messages: Vec<Emit>) -> Vec<Encoded> {
+    async fn set_aside_too_large(&self, messages: Vec<Emit>) -> Vec<Emit> {
         let room = self.nats.client.server_info().max_payload.saturating_sub(HEADER_ROOM);
         let mut fitting = Vec::with_capacity(messages.len());
         for emit in messages {
-            let line = emit.message.to_line();
-            let bytes = line.len();
-            if bytes <= room {
-                fitting.push(Encoded { sequence: emit.sequence, subject: message_subject(&emit.message), line });
+            if emit.line.len() <= room {
+                fitting.push(emit);
                 continue;
             }
-            let reason = format!("{} of {bytes} bytes; the server takes {room}", emit.message.kind());
+            let reason = format!("{} of {} bytes; the server takes {room}", emit.kind, emit.line.len());
             error!(source = %self.source, sequence = emit.sequence, reason, "output set aside");
             let letter = dead_output(S::SPEC.name, &emit, reason, Utc::now()).into();
             self.nats.store(Outgoing::new(message_subject(&letter), letter.to_line().into()).with_id()).await;
@@ -272,15 +270,8 @@ impl<S: Stage> SourceRunner<S> {
     }
 }
 
-/// One output as it is stored: written once, measured and paged from there.
-struct Encoded {
-    sequence: u64,
-    subject: String,
-    line: Vec<u8>,
-}
-
 /// Packs messages into bodies for their subjects.
-fn pages(messages: &[Encoded]) -> Vec<Outgoing> {
+fn pages(messages: &[Emit]) -> Vec<Outgoing> {
     let mut pager = Pager::default();
     let mut pages = Vec::new();
     for message in messages {
