@@ -12,7 +12,7 @@ use elava_schemas::{Baseline, ChangeType, EarlierLife, Resource, ScanOutcome, Sc
 use hashbrown::{HashMap, HashSet};
 
 use crate::change::{NewChange, rfc3339};
-use crate::content::{Hash, content_hash, short_hash};
+use crate::content::{Hash, content_hash, scope_id, short_hash};
 use crate::decode::{Line, Observed, Row};
 use crate::diff::{Tracking, differences};
 use crate::effects::{Effects, ScanRow, Undo};
@@ -38,8 +38,8 @@ pub(crate) trait Past {
     fn current(&self, ids: &[u64]) -> Result<Vec<Version>, HistoryError>;
     /// The last lives of resources that have disappeared.
     fn earlier_lives(&self, ids: &[u64]) -> Result<Vec<(u64, EarlierLife)>, HistoryError>;
-    /// Which of these scans have been reported already.
-    fn ended_scans(&self, ids: &[&str]) -> Result<HashSet<String>, HistoryError>;
+    /// Which of these scans have been reported already: number of the scope, id of the scan.
+    fn ended_scans(&self, ids: &[&str]) -> Result<HashSet<(u64, String)>, HistoryError>;
 }
 
 /// What the detector remembers between batches.
@@ -50,30 +50,31 @@ pub(crate) struct Memory {
 }
 
 /// Handles the rows of one source in order. Rows at positions up to `applied` are only used to see
-/// again what the open scans have seen. After an error the effects so far are to be undone.
+/// again what the open scans have seen. After an error or a panic the effects so far are to be undone.
 pub(crate) fn run(
     memory: &mut Memory,
     past: &dyn Past,
     settings: &Settings,
-    partition: Option<u16>,
-    applied: u64,
+    (partition, applied): (Option<u16>, u64),
     lines: &mut [Line],
-) -> (Effects, Result<(), HistoryError>) {
+    effects: &mut Effects,
+) -> Result<(), HistoryError> {
     let mut work = Work {
         memory,
         past,
         settings,
         partition,
         applied,
-        effects: Effects::default(),
+        effects,
         open: HashMap::new(),
         loaded: HashMap::new(),
         lives: HashMap::new(),
         ended_scans: HashSet::new(),
     };
-    let result = work.prepare(lines).and_then(|()| lines.iter().try_for_each(|line| work.line(line)));
+    work.prepare(lines)?;
+    lines.iter().try_for_each(|line| work.line(line))?;
     work.abandon_silent(lines);
-    (work.effects, result)
+    Ok(())
 }
 
 struct Work<'a> {
@@ -82,13 +83,13 @@ struct Work<'a> {
     settings: &'a Settings,
     partition: Option<u16>,
     applied: u64,
-    effects: Effects,
+    effects: &'a mut Effects,
     /// Where in `effects.versions` a resource's current version is.
     open: HashMap<u64, usize>,
     /// Current versions from the stored history.
     loaded: HashMap<u64, Version>,
     lives: HashMap<u64, EarlierLife>,
-    ended_scans: HashSet<String>,
+    ended_scans: HashSet<(u64, String)>,
 }
 
 impl Work<'_> {
@@ -391,7 +392,8 @@ impl Work<'_> {
         let known = self.memory.index.scope_mut(scope);
         self.effects.journal.push(Undo::Scan { scope, scan: open.clone(), proved: known.proved });
         known.end(scan);
-        if !new || self.ended_scans.contains(report.scan_id.as_str()) {
+        let ended = (scope_id((&report.scope).into()), report.scan_id.as_str().to_owned());
+        if !new || self.ended_scans.contains(&ended) {
             return Ok(Ok(()));
         }
         let received = open.as_ref().map_or(0, OpenScan::received);
@@ -560,7 +562,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::store::History;
+    use crate::store::{History, Records};
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_timestamp_micros(minute * 60_000_000).expect("a time")
@@ -589,8 +591,8 @@ mod tests {
             prices: Prices::load(None).expect("the built-in table"),
         };
         let mut lines = crate::decode::decode(batch, |_| elava_bus::Consumes::Takes, &mut Vec::new());
-        let (effects, handled) = run(memory, history, &settings, None, 0, &mut lines);
-        handled.expect("effects");
+        let mut effects = Effects::default();
+        run(memory, history, &settings, (None, 0), &mut lines, &mut effects).expect("effects");
         effects
     }
 
@@ -602,7 +604,7 @@ mod tests {
         let mut memory = Memory::default();
         let first = batch(1, &[seen("s1", "a", "x"), seen("s1", "b", "x"), report("s1", 1, 2)]);
         let mut stored = effects(&mut memory, &history, &first);
-        history.apply(&mut stored, None).expect("stored");
+        history.apply(&mut stored, &Records::default(), None).expect("stored");
 
         let second = [seen("s2", "a", "y"), report("s2", 5, 1), seen("s3", "c", "x"), seen("s3", "b", "x")];
         let second = batch(5, &second);
@@ -617,7 +619,7 @@ mod tests {
         assert_eq!(memory.index.len(), 2);
         let mut again = effects(&mut memory, &history, &second);
         assert_eq!(told(&again), expected);
-        history.apply(&mut again, None).expect("stored");
+        history.apply(&mut again, &Records::default(), None).expect("stored");
         assert!(effects(&mut memory, &history, &second).changes.is_empty(), "it is in the history now");
     }
 }

@@ -1,6 +1,7 @@
 //! The stage: batches in, changes out, everything between in one transaction of the history.
 
 use std::path::{Path, PathBuf};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
@@ -175,7 +176,9 @@ fn failure(error: HistoryError) -> Failure {
             Failure::Fatal(error.into())
         }
         HistoryError::Sql { .. } | HistoryError::Open { .. } => Failure::Unavailable(error.into()),
-        HistoryError::Wrong { .. } | HistoryError::Missing { .. } => Failure::Poison(error.into()),
+        HistoryError::Wrong { .. } | HistoryError::Missing { .. } | HistoryError::Panicked { .. } => {
+            Failure::Poison(error.into())
+        }
         HistoryError::Newer { .. } | HistoryError::Migrate { .. } => Failure::Fatal(error.into()),
     }
 }
@@ -219,7 +222,7 @@ impl State {
     fn handle(
         &mut self,
         batch: &Batch,
-        mut lines: Vec<Line>,
+        lines: Vec<Line>,
         mut rejected: Vec<Rejection>,
         settings: &Settings,
     ) -> Result<Output, HistoryError> {
@@ -228,20 +231,17 @@ impl State {
             Source::Partition { .. } => self.applied.get(&batch.source).copied().unwrap_or(0),
         };
         rejected.retain(|rejection| rejection.sequence > applied);
-        let mut effects = self.observe(batch, &mut lines, settings, applied)?;
-        let stored = self.record(lines, applied).and_then(|records| {
-            let progress = self.progress(batch, applied);
-            self.history.apply(&mut effects, &records, progress.as_ref())?;
-            Ok(records)
+        let mut effects = Effects::default();
+        // A panic too must leave the memory as the history is: other partitions go on with it.
+        let store = AssertUnwindSafe(|| self.store(batch, lines, &mut effects, settings, applied));
+        let stored = catch_unwind(store).unwrap_or_else(|panic| {
+            self.history.roll_back();
+            Err(HistoryError::Panicked { text: elava_bus::panic_text(panic.as_ref()).to_owned() })
         });
-        let records = match stored {
-            Ok(records) => records,
-            Err(error) => {
-                effects.undo(&mut self.memory);
-                return Err(error);
-            }
-        };
-        self.remember(&records);
+        if let Err(error) = stored {
+            effects.undo(&mut self.memory);
+            return Err(error);
+        }
         if batch.last_sequence() > applied {
             self.applied.insert(batch.source.clone(), batch.last_sequence());
         }
@@ -251,26 +251,25 @@ impl State {
         Ok(Output { messages, rejected, state: Vec::new() })
     }
 
-    /// What observations and scan reports lead to.
-    fn observe(
+    /// Everything a batch leads to, in one transaction.
+    fn store(
         &mut self,
         batch: &Batch,
-        lines: &mut [Line],
+        mut lines: Vec<Line>,
+        effects: &mut Effects,
         settings: &Settings,
         applied: u64,
-    ) -> Result<Effects, HistoryError> {
+    ) -> Result<(), HistoryError> {
         let partition = match batch.source {
             Source::Pipe => None,
             Source::Partition { partition, .. } => Some(partition),
         };
-        let (effects, handled) = batch::run(&mut self.memory, &self.history, settings, partition, applied, lines);
-        match handled {
-            Ok(()) => Ok(effects),
-            Err(error) => {
-                effects.undo(&mut self.memory);
-                Err(error)
-            }
-        }
+        batch::run(&mut self.memory, &self.history, settings, (partition, applied), &mut lines, effects)?;
+        let records = self.record(lines, applied)?;
+        let progress = self.progress(batch, applied);
+        self.history.apply(effects, &records, progress.as_ref())?;
+        self.remember(&records);
+        Ok(())
     }
 
     /// What later stages said.

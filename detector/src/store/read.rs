@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::{History, HistoryError, Tried};
 use crate::batch::{Memory, Past};
-use crate::content::{Hash, short_hash};
+use crate::content::{Hash, scope_id, short_hash};
 use crate::index::Entry;
 use crate::version::{Columns, Version, read};
 
@@ -85,12 +85,11 @@ impl Past for History {
         Ok(lives)
     }
 
-    fn ended_scans(&self, ids: &[&str]) -> Result<HashSet<String>, HistoryError> {
+    fn ended_scans(&self, ids: &[&str]) -> Result<HashSet<(u64, String)>, HistoryError> {
         let mut ended = HashSet::new();
         let ids = serde_json::to_string(ids).expect("strings serialise");
-        let sql = "SELECT DISTINCT scan_id FROM scans WHERE scan_id IN (SELECT unnest(?::JSON::VARCHAR[]))";
-        self.each(sql, params![ids], |row| {
-            ended.insert(get(row, 0)?);
+        self.each(include_str!("read_ended_scans.sql"), params![ids], |row| {
+            ended.insert((scope(row, 1, scope_id)?, get(row, 0)?));
             Ok(())
         })?;
         Ok(ended)
