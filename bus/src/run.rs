@@ -1,5 +1,6 @@
 //! Runs a stage over the transport that its flags choose.
 
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,9 +68,23 @@ pub async fn run<S: Stage>(args: &StageArgs, stage: S) -> Result<Finished, BusEr
     let Some(options) = args.nats_options() else {
         let metrics = Arc::new(Metrics::new(S::SPEC.name, 1));
         serve_health(args, None, &metrics, &cancel).await?;
-        return pipe::run(args, stage, metrics, cancel).await;
+        return pipe::run(args, stage, (std::io::stdin(), std::io::stdout()), metrics, cancel).await;
     };
     run_nats(args, &options, stage, cancel).await
+}
+
+/// Runs a stage as a filter over any input and output, as [`run`] does over the standard ones.
+///
+/// # Errors
+/// [`BusError`] when it cannot go on.
+pub async fn filter<S: Stage>(
+    args: &StageArgs,
+    stage: S,
+    input: impl Read + Send + 'static,
+    output: impl Write,
+) -> Result<Finished, BusError> {
+    let metrics = Arc::new(Metrics::new(S::SPEC.name, 1));
+    pipe::run(args, stage, (input, output), metrics, CancellationToken::new()).await
 }
 
 async fn run_nats<S: Stage>(

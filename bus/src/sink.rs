@@ -118,7 +118,8 @@ impl Sink {
                 stream.metrics.sent(messages.len() as u64);
                 let mut pager = Pager::default();
                 for message in &messages {
-                    if let Some(page) = pager.push(&message_subject(message), &message.to_line()) {
+                    let Some(line) = stream.nats.fitting_line(stream.name, None, message).await else { continue };
+                    if let Some(page) = pager.push(&message_subject(message), &line) {
                         self.publish(stream, page).await;
                     }
                 }

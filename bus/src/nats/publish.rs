@@ -7,12 +7,19 @@ use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
 use bytes::Bytes;
-use tracing::warn;
+use chrono::Utc;
+use elava_schemas::{Message, micros};
+use tracing::{error, warn};
 
 use super::Nats;
+use crate::dead::dead_output;
+use crate::message_subject;
 
 /// Messages in one atomic batch at most: the server's limit.
 pub(crate) const MAX_BATCH: usize = 1000;
+
+/// What headers take of the server's largest payload.
+const HEADER_ROOM: usize = 4096;
 
 /// One body for one subject.
 #[derive(Clone, Debug)]
@@ -81,6 +88,21 @@ impl Nats {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(10));
         }
+    }
+
+    /// A message as a line. `None` if no server would take it: it becomes a dead letter of `stage`,
+    /// which carries its beginning.
+    pub(crate) async fn fitting_line(&self, stage: &str, sequence: Option<u64>, message: &Message) -> Option<Vec<u8>> {
+        let line = message.to_line();
+        let room = self.client.max_payload().saturating_sub(HEADER_ROOM);
+        if line.len() <= room {
+            return Some(line);
+        }
+        let reason = format!("{} of {} bytes; the server takes {room}", message.kind(), line.len());
+        error!(stage, sequence, reason, "output set aside");
+        let letter = dead_output(stage, sequence, message, reason, micros(Utc::now())).into();
+        self.store(Outgoing::new(message_subject(&letter), letter.to_line().into()).with_id()).await;
+        None
     }
 
     /// Stores one body, once; returns its sequence.
