@@ -36,7 +36,7 @@ pub(crate) async fn run<S: Stage>(
     metrics: Arc<Metrics>,
     cancel: CancellationToken,
 ) -> Result<Finished, BusError> {
-    let state = State::load(args.state.as_deref())?;
+    let state = State::load(args.pipe.state.as_deref())?;
     let mut pipe = Pipe { stage, metrics, cancel, out: BufWriter::new(output), rejected: 0, args, state };
     let entries = pipe.state.entries();
     pipe.stage.resume(&Source::Pipe, None, entries).await.map_err(BusError::Stage)?;
@@ -147,7 +147,7 @@ impl<S: Stage, W: Write> Pipe<'_, S, W> {
         for rejection in rejected {
             error!(line = rejection.line, reason = rejection.reason, "row rejected");
         }
-        let Some(path) = self.args.dead_letters.as_deref().filter(|_| !rejected.is_empty()) else { return Ok(()) };
+        let Some(path) = self.args.pipe.dead_letters.as_deref().filter(|_| !rejected.is_empty()) else { return Ok(()) };
         let mut lines = Vec::new();
         for letter in dead_letters(S::SPEC.name, batch, rejected) {
             lines.extend(Message::from(letter).to_line());

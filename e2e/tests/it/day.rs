@@ -70,6 +70,10 @@ async fn a_day_of_operations() {
         tag_drift aws/123456789012/us-east-1/ec2:instance/i-…: i-… (worker-1): tag elava:owner changed"#]].assert_eq(&played.join("\n"));
     let disappeared = "SELECT count(*) FROM changes JOIN keys USING (resource_id) WHERE changes.type = 'disappeared' AND region = 'eu-west-1'";
     assert_eq!(scalar(&db, disappeared), 0, "a failing region makes nothing disappear");
+    let decided = "SELECT action, severity, state, k.key, reason FROM decisions JOIN keys k USING (resource_id) WHERE action <> 'audit'";
+    let mut decided: Vec<String> = elava_e2e::dump(&db, decided).iter().map(|row| decision(row)).collect();
+    decided.sort();
+    expect![[r#""#]].assert_eq(&decided.join("\n"));
     let told = pipeline.notifications();
     let alerts =
         told.lines().filter(|line| line.contains("\"action\":\"alert\"") && line.contains("orders-db")).count();
@@ -85,6 +89,13 @@ fn anonymous(row: &str) -> String {
     let text = |name: &str| row[name].as_str().expect("a text").to_owned();
     let details = text("details").split(" from ").next().map(hide).unwrap_or_default();
     format!("{} {}: {details}", text("type"), hide(&text("key")))
+}
+
+/// Action, severity, state and resource; why, without values.
+fn decision(row: &str) -> String {
+    let row: serde_json::Value = serde_json::from_str(row).expect("a row");
+    let text = |name: &str| row[name].as_str().expect("a text").to_owned();
+    format!("{} {} {} {} {}", text("action"), text("severity"), text("state"), hide(&text("key")), hide(&text("reason")))
 }
 
 /// Replaces runs of eight and more digits, hexadecimal ones after a `-`, and dates of snapshots.
