@@ -21,6 +21,8 @@ use crate::{Batch, Emit, Pager, Position, Rejection, Source, Stage, Stream, mess
 
 /// How often the server is told that a long batch is still being handled.
 const PROGRESS: Duration = Duration::from_secs(20);
+/// After how many batches without outputs their position is stored although more waits.
+const MAX_UNSTORED: u32 = 100;
 
 /// A stage at work on one partition.
 pub(crate) struct SourceRunner<S> {
@@ -54,6 +56,7 @@ impl<S: Stage> SourceRunner<S> {
         let at = (stream, partition);
         let mut reader = Reader::new(self.nats.clone(), spec.name, at, spec.batch_pages, from.saturating_sub(1));
         self.metrics.ready();
+        let mut unstored = 0;
         loop {
             let Delivery { batch, last, pending } = tokio::select! {
                 () = self.cancel.cancelled() => return Ok(()),
@@ -76,8 +79,12 @@ impl<S: Stage> SourceRunner<S> {
                 self.stage.stored(&self.source, sequence).await.map_err(BusError::Stage)?;
             }
             keeps_state |= !output.state.is_empty();
-            // Without outputs there is no checkpoint to pile up in the output stream for ever.
-            if keeps_state || (spec.position == Position::Checkpoint && !moved) {
+            // Without outputs there is no checkpoint to pile up in the output stream for ever, and
+            // nothing is lost by handling such inputs again: their position need not be stored each time.
+            unstored = if moved { 0 } else { unstored + 1 };
+            let is_due = !moved && (pending == 0 || unstored >= MAX_UNSTORED);
+            if keeps_state || (is_due && spec.position == Position::Checkpoint) {
+                unstored = 0;
                 self.nats.store_state(spec.name, &self.source, output.state, sequence).await;
             }
             if let Err(error) = last.ack().await {

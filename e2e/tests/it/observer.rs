@@ -7,9 +7,10 @@ use elava_e2e::{Pipeline, StandIn, dump, scalar, stored, until};
 
 use crate::{settled, started};
 
-const INSTANCES: u32 = 3500;
-/// Four pages: a scan takes more than two seconds.
-const LATENCY: u32 = 600;
+/// Two pages of the API.
+const INSTANCES: u32 = 1050;
+/// Milliseconds from the first page to the second.
+const LATENCY: u32 = 1500;
 
 /// Scans that have sent something, and those of them that have ended.
 async fn scans(url: &str) -> (BTreeSet<String>, BTreeSet<String>) {
@@ -70,7 +71,7 @@ async fn history(killed: bool) -> Vec<Vec<String>> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_in_mid_scan_it_makes_nothing_disappear() {
     let undisturbed = history(false).await;
-    assert!(undisturbed.iter().all(|rows| rows.len() >= 350), "the undisturbed run has everything");
+    assert!(undisturbed.iter().all(|rows| rows.len() >= 105), "the undisturbed run has everything");
     for (found, expected) in history(true).await.iter().zip(&undisturbed) {
         let differs = found.iter().zip(expected).find(|(found, expected)| found != expected);
         assert_eq!(differs, None, "first differing row");
