@@ -5,6 +5,7 @@
 
 pub mod cli;
 mod dead;
+mod handling;
 mod health;
 mod metrics;
 mod nats;
@@ -17,10 +18,11 @@ mod stage;
 mod subject;
 mod topology;
 
+pub use handling::panic_text;
 pub use nats::{NatsError, NatsOptions};
 pub use page::{MAX_LINE_BYTES, MAX_PAGE_BYTES, MAX_PAGE_ROWS, Page, Pager};
 pub use request::{Client, Lines, Progress, RequestError};
-pub use run::{BusError, run, stop_on_signals};
+pub use run::{BusError, filter, run, stop_on_signals};
 pub use sink::{Asked, Sink, SinkError};
 pub use stage::{
     Batch, Consumes, Emit, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, StateChange,

@@ -33,7 +33,13 @@ pub trait Stage: Send + Sync + 'static {
         state: Vec<(String, Bytes)>,
     ) -> impl Future<Output = Result<Resume, Failure>> + Send {
         let _ = (source, state);
-        async move { Ok(Resume { from: checkpoint.map_or(1, |sequence| sequence + 1), pending: Vec::new() }) }
+        async move {
+            Ok(Resume {
+                from: checkpoint.map_or(1, |sequence| sequence + 1),
+                pending: Vec::new(),
+                rejected: Vec::new(),
+            })
+        }
     }
 
     /// Called once the outputs caused by inputs up to `sequence` are stored downstream.
@@ -236,6 +242,8 @@ pub struct Resume {
     pub from: u64,
     /// Outputs that may not have been stored downstream: those after the checkpoint are sent first.
     pub pending: Vec<Emit>,
+    /// Rows refused before, whose dead letters may not have been stored: they are made again.
+    pub rejected: Vec<Rejection>,
 }
 
 /// Why a batch could not be handled.

@@ -102,7 +102,8 @@ pub(crate) fn decode<'a>(
     let mut belongs: Option<(u64, u64)> = None;
     for (page, number, line) in batch.lines() {
         let row = read(line, consumes).and_then(|row| {
-            if let (Row::Recorded(message), Source::Partition { stream: Stream::Observation, .. }) = (&row, &batch.source)
+            if let (Row::Recorded(message), Source::Partition { stream: Stream::Observation, .. }) =
+                (&row, &batch.source)
             {
                 return Err(format!("{} does not belong on subject {}", message.kind(), page.subject));
             }

@@ -1,7 +1,7 @@
 //! The stage: batches in, changes out, everything between in one transaction of the history.
 
-use std::path::{Path, PathBuf};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
@@ -55,8 +55,8 @@ struct State {
     memory: Memory,
     /// Up to where each source is in the history.
     applied: HashMap<Source, u64>,
-    /// Up to where outputs are stored downstream, by partition.
-    stored: HashMap<u16, u64>,
+    /// Up to where outputs and dead letters are stored.
+    stored: HashMap<Source, u64>,
     /// Resources with open violations.
     violators: HashSet<u64>,
 }
@@ -119,12 +119,10 @@ impl Stage for Detector {
     }
 
     async fn stored(&self, source: &Source, sequence: u64) -> Result<(), Failure> {
-        if let Source::Partition { stream: Stream::Observation, partition } = source {
-            // removed from the outbox with the next batch
-            let mut state = block_in_place(|| self.state())?;
-            let stored = state.stored.entry(*partition).or_default();
-            *stored = (*stored).max(sequence);
-        }
+        // removed from the outbox with the next batch
+        let mut state = block_in_place(|| self.state())?;
+        let stored = state.stored.entry(source.clone()).or_default();
+        *stored = (*stored).max(sequence);
         Ok(())
     }
 
@@ -204,7 +202,7 @@ impl State {
 
     fn resume(&mut self, source: &Source, checkpoint: u64) -> Result<Resume, HistoryError> {
         let Source::Partition { stream, partition } = *source else {
-            return Ok(Resume { from: 1, pending: Vec::new() });
+            return Ok(Resume { from: 1, pending: Vec::new(), rejected: Vec::new() });
         };
         let positions = self.history.positions()?;
         let position = positions.iter().find(|p| p.stream == stream.name() && p.partition == partition);
@@ -216,7 +214,8 @@ impl State {
         } else {
             Vec::new()
         };
-        Ok(Resume { from, pending })
+        let rejected = self.history.rejections(stream.name(), partition)?;
+        Ok(Resume { from, pending, rejected })
     }
 
     fn handle(
@@ -231,7 +230,7 @@ impl State {
             Source::Partition { .. } => self.applied.get(&batch.source).copied().unwrap_or(0),
         };
         rejected.retain(|rejection| rejection.sequence > applied);
-        let mut effects = Effects::default();
+        let mut effects = Effects { rejected, ..Effects::default() };
         // A panic too must leave the memory as the history is: other partitions go on with it.
         let store = AssertUnwindSafe(|| self.store(batch, lines, &mut effects, settings, applied));
         let stored = catch_unwind(store).unwrap_or_else(|panic| {
@@ -245,7 +244,7 @@ impl State {
         if batch.last_sequence() > applied {
             self.applied.insert(batch.source.clone(), batch.last_sequence());
         }
-        rejected.append(&mut effects.rejected);
+        let mut rejected = effects.rejected;
         rejected.sort_by_key(|rejection| (rejection.sequence, rejection.line));
         let messages = effects.changes.into_iter().map(Emit::from).collect();
         Ok(Output { messages, rejected, state: Vec::new() })
@@ -309,13 +308,12 @@ impl State {
             return None;
         }
         let open = if stream == Stream::Observation { self.memory.scans.first_sequence(partition) } else { None };
-        let stored = if stream == Stream::Observation { self.stored.get(&partition).copied() } else { None };
         Some(Progress {
             stream: stream.name(),
             partition,
             applied: last,
             resume: open.map_or(last + 1, |first| first.min(last + 1)),
-            stored: stored.unwrap_or(0),
+            stored: self.stored.get(&batch.source).copied().unwrap_or(0),
         })
     }
 }

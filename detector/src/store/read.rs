@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use duckdb::{Row, params};
-use elava_bus::Emit;
+use elava_bus::{Emit, Rejection};
 use elava_schemas::{
     Baseline, Change, ChangeHistory, ChangeId, EarlierLife, Resource, ResourceKey, ScanId, ScopeRef, Timestamp,
 };
@@ -169,6 +169,17 @@ impl History {
             Ok(())
         })?;
         Ok(ranges)
+    }
+
+    /// The rows of a partition whose dead letters may not be stored, in order.
+    pub(crate) fn rejections(&self, stream: &str, partition: u16) -> Result<Vec<Rejection>, HistoryError> {
+        let mut rejections = Vec::new();
+        let sql = "SELECT sequence, line, reason FROM rejections WHERE stream = ? AND partition = ? ORDER BY ALL";
+        self.each(sql, params![stream, partition], |row| {
+            rejections.push(Rejection { sequence: get(row, 0)?, line: get(row, 1)?, reason: get(row, 2)? });
+            Ok(())
+        })?;
+        Ok(rejections)
     }
 
     /// Runs a query and hands over each row.

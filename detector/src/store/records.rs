@@ -1,9 +1,7 @@
 //! What the later stages said, as it is stored.
 
 use duckdb::{Appender, params};
-use elava_schemas::{
-    Approval, Change, Decision, Delivery, Execution, PolicyResult, ResourceKey, Timestamp,
-};
+use elava_schemas::{Approval, Change, Decision, Delivery, Execution, PolicyResult, ResourceKey, Timestamp};
 use hashbrown::HashSet;
 
 use super::read::{get, instant, list};

@@ -1,6 +1,7 @@
 //! One batch's effects on the history: appended to temporary tables, then moved by set-based SQL.
 
 use duckdb::{Appender, params};
+use elava_bus::Rejection;
 use elava_schemas::{ResourceKey, Timestamp};
 
 use super::read::get;
@@ -66,7 +67,7 @@ impl History {
                 self.write(&way!("scans"), || self.append("staged_scans", |to| append_scans(to, &effects.scans)))?;
             }
             self.record(records)?;
-            progress.map_or(Ok(()), |progress| self.advance(progress, &effects.changes))
+            progress.map_or(Ok(()), |progress| self.advance(progress, effects))
         })
     }
 
@@ -117,16 +118,22 @@ impl History {
     }
 
     /// Moves a position.
-    fn advance(&self, progress: &Progress, changes: &[Detected]) -> Result<(), HistoryError> {
+    fn advance(&self, progress: &Progress, effects: &Effects) -> Result<(), HistoryError> {
         let Progress { stream, partition, applied, resume, stored } = *progress;
         let run = || {
             if stored > 0 {
                 let sql = "DELETE FROM outbox WHERE partition = ? AND sequence <= ?";
                 self.connection.prepare_cached(sql)?.execute(params![partition, stored])?;
+                let sql = "DELETE FROM rejections WHERE stream = ? AND partition = ? AND sequence <= ?";
+                self.connection.prepare_cached(sql)?.execute(params![stream, partition, stored])?;
             }
-            if !changes.is_empty() {
+            if !effects.changes.is_empty() {
                 let sql = "INSERT INTO outbox SELECT ?, sequence, ordinal, id FROM staged_changes";
                 self.connection.prepare_cached(sql)?.execute(params![partition])?;
+            }
+            let sql = "INSERT INTO rejections VALUES (?, ?, ?, ?, ?)";
+            for Rejection { sequence, line, reason } in &effects.rejected {
+                self.connection.prepare_cached(sql)?.execute(params![stream, partition, sequence, line, reason])?;
             }
             let sql = "INSERT INTO positions VALUES (?, ?, ?, ?)
                 ON CONFLICT DO UPDATE SET applied = excluded.applied, resume = excluded.resume";

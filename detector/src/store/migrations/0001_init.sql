@@ -271,3 +271,17 @@ COMMENT ON COLUMN outbox.partition IS 'Partition of the observation stream';
 COMMENT ON COLUMN outbox.sequence IS 'Position of the page that caused it';
 COMMENT ON COLUMN outbox.ordinal IS 'Its place among the changes of one batch';
 COMMENT ON COLUMN outbox.change_id IS 'The change';
+
+CREATE TABLE rejections (
+    stream VARCHAR NOT NULL,
+    partition USMALLINT NOT NULL,
+    sequence UBIGINT NOT NULL,
+    line UBIGINT NOT NULL,
+    reason VARCHAR NOT NULL
+);
+COMMENT ON TABLE rejections IS 'Rows refused whose dead letters may not be stored yet';
+COMMENT ON COLUMN rejections.stream IS 'The stream';
+COMMENT ON COLUMN rejections.partition IS 'Its partition';
+COMMENT ON COLUMN rejections.sequence IS 'Position of the page';
+COMMENT ON COLUMN rejections.line IS 'Line of the page, from 1';
+COMMENT ON COLUMN rejections.reason IS 'Why';
