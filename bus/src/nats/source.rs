@@ -82,7 +82,7 @@ impl<S: Stage> SourceRunner<S> {
             // Without outputs there is no checkpoint to pile up in the output stream for ever, and
             // nothing is lost by handling such inputs again: their position need not be stored each time.
             unstored = if moved { 0 } else { unstored + 1 };
-            let is_due = !moved && (pending == 0 || unstored >= MAX_UNSTORED);
+            let is_due = !moved && (pending == 0 || !output.rejected.is_empty() || unstored >= MAX_UNSTORED);
             if keeps_state || (is_due && spec.position == Position::Checkpoint) {
                 unstored = 0;
                 self.nats.store_state(spec.name, &self.source, output.state, sequence).await;
