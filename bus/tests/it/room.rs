@@ -56,7 +56,8 @@ async fn the_older_half_of_what_was_handled_goes() {
         make_room().await;
     }
     let (first, last) = range(&server).await;
-    assert!((10..=11).contains(&first) && last == 20, "{first} to {last}: everything unread is there");
+    // how far it had come is known by its last acknowledgement, which may not have left
+    assert!((6..=11).contains(&first) && last == 20, "{first} to {last}: everything unread is there");
 
     // Somebody goes on with it.
     let task = run(&server, &Copier::default());

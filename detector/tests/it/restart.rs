@@ -68,6 +68,21 @@ fn what_was_not_stored_downstream_is_sent_again_just_as_it_was() {
     assert_eq!(bench.sql("SELECT count(*) FROM outbox"), "0\n");
 }
 
+#[test]
+fn what_was_refused_is_known_until_its_dead_letter_is_stored() {
+    let mut bench = Bench::new();
+    let refused =
+        bench.send(&[json!({"kind": "observation"}), seen(None, "i-1", json!({})), json!("not JSON")]).rejected;
+    assert_eq!(refused.iter().map(|rejection| rejection.line).collect::<Vec<_>>(), [1, 3]);
+    bench.restart();
+    let resumed =
+        |bench: &Bench| bench.block(bench.stage().resume(&SOURCE, None, Vec::new())).expect("a position").rejected;
+    assert_eq!(resumed(&bench), refused);
+    bench.block(bench.stage().stored(&SOURCE, 1)).expect("noted");
+    bench.send(&[seen(None, "i-2", json!({}))]);
+    assert_eq!(resumed(&bench), []);
+}
+
 /// Scans of a few resources that come, change and go.
 fn story() -> Vec<Page> {
     let mut pages = Vec::new();

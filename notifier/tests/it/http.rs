@@ -53,8 +53,8 @@ fn receipts(output: &Output) -> Vec<String> {
         let error = delivery.error.as_deref().unwrap_or("-");
         format!("{} {:?} {} {error}", delivery.channel, delivery.outcome, delivery.attempts)
     };
-    let deliveries = output.messages.iter().map(|emit| match &emit.message {
-        Message::Delivery(delivery) => receipt(delivery),
+    let deliveries = output.messages.iter().map(|emit| match emit.message().expect("a message") {
+        Message::Delivery(delivery) => receipt(&delivery),
         other => panic!("{} is not a delivery", other.kind()),
     });
     deliveries.collect()

@@ -7,8 +7,7 @@ use serde_json::Value;
 use crate::{ChangeId, Resource, ResourceKey, ScanId, Timestamp};
 
 /// One difference. One comparison can yield several: tags and status at once.
-///
-/// `R` is what a resource is held as: read, or as the text it is written as.
+// `R` is what a resource is held as: read, or as the text it is written as.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Change")]
 pub struct Change<R = Resource> {
