@@ -1,7 +1,7 @@
 //! The stage: batches in, changes out, everything between in one transaction of the history.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use elava_bus::{
@@ -18,6 +18,7 @@ use crate::change::Detected;
 use crate::decode::{Line, Row, decode};
 use crate::diff::Tracking;
 use crate::index::Scope;
+use crate::live::{LiveError, LiveOptions, LiveSql};
 use crate::prices::{PriceError, Prices};
 use crate::query::{self, Query};
 use crate::record::Recorder;
@@ -28,6 +29,8 @@ const QUERY_SUBJECT: &str = "elava.history.query";
 
 /// The detector stage. Holds the history open for writing: only one can, per file.
 pub struct Detector {
+    /// The history for analysts; stops before the history closes.
+    live: Option<LiveSql>,
     settings: Settings,
     state: Mutex<State>,
     /// Bounds how many batches are decoded at once: decoded, they take many times their bytes, and
@@ -66,7 +69,14 @@ impl Detector {
         let settings = settings(config)?;
         let state = State::open(path).map_err(SetupError::History)?;
         tracing::info!(history = %path.display(), resources = state.memory.index.len(), "history opened");
-        Ok(Self { settings, state: Mutex::new(state), room: Semaphore::new(DECODED) })
+        Ok(Self { live: None, settings, state: Mutex::new(state), room: Semaphore::new(DECODED) })
+    }
+
+    /// Serves the history for live SQL from now on.
+    pub fn serve_sql(&mut self, options: &LiveOptions) -> Result<(), LiveError> {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.live = Some(LiveSql::start(state.history.connection(), options)?);
+        Ok(())
     }
 
     /// Checks the configuration and opens nothing.
