@@ -114,7 +114,13 @@ impl Stage for Detector {
             // the larger part of the work is reading, and needs no lock
             let mut rejected = Vec::new();
             let lines = decode(batch, consumes, &mut rejected);
-            self.state()?.handle(batch, lines, rejected, &self.settings).map_err(failure)
+            let handled = self.state()?.handle(batch, lines, rejected, &self.settings);
+            if let (Err(error), Some(live)) = (&handled, &self.live)
+                && error.is_lack_of_memory()
+            {
+                live.make_room();
+            }
+            handled.map_err(failure)
         })
     }
 

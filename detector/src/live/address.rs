@@ -22,9 +22,9 @@ impl FromStr for Address {
         if text == "off" {
             return Ok(Self::Off);
         }
-        let address: SocketAddr = text
-            .parse()
-            .map_err(|_| format!("`{text}` is not an address; write an IP and a port, such as 127.0.0.1:9494, or off"))?;
+        let address: SocketAddr = text.parse().map_err(|_| {
+            format!("`{text}` is not an address; write an IP and a port, such as 127.0.0.1:9494, or off")
+        })?;
         // the protocol is plain HTTP and the token is in it
         if !address.ip().is_loopback() {
             return Err(format!(

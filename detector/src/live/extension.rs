@@ -35,18 +35,15 @@ impl Extension {
         self.load_one(connection, "quack", self.file.as_deref())
     }
 
-    fn load_one(
-        &self,
-        connection: &Connection,
-        name: &'static str,
-        file: Option<&Path>,
-    ) -> Result<(), ExtensionError> {
+    fn load_one(&self, connection: &Connection, name: &'static str, file: Option<&Path>) -> Result<(), ExtensionError> {
         let load = match file {
             Some(file) => format!("LOAD '{}'", file.display().to_string().replace('\'', "''")),
             None => format!("LOAD {name}"),
         };
         let loaded = match connection.execute_batch(&load) {
-            Err(_) if file.is_none() && self.install => connection.execute_batch(&format!("INSTALL {name}; LOAD {name}")),
+            Err(_) if file.is_none() && self.install => {
+                connection.execute_batch(&format!("INSTALL {name}; LOAD {name}"))
+            }
             loaded => loaded,
         };
         loaded.map_err(|source| ExtensionError { name, source })

@@ -26,7 +26,7 @@ pub(super) enum Refusal {
     Busy,
     #[error("ended after {0} s, the limit of one statement")]
     TooLong(u64),
-    #[error("ended because it needs more memory than readers have")]
+    #[error("ended because it needs more memory than there is")]
     TooLarge,
     #[error("the server is stopping")]
     Stopping,
@@ -78,7 +78,9 @@ pub(super) fn judge(parsed: &str, vocabulary: &Vocabulary) -> Result<(), Refusal
     let parsed: Value = serde_json::from_str(parsed).map_err(|_| Refusal::Deep)?;
     if parsed["error"] != Value::Bool(false) {
         return Err(match parsed["error_type"].as_str() {
-            Some("parser" | "syntax") => Refusal::Syntax(parsed["error_message"].as_str().unwrap_or_default().to_owned()),
+            Some("parser" | "syntax") => {
+                Refusal::Syntax(parsed["error_message"].as_str().unwrap_or_default().to_owned())
+            }
             _ => Refusal::NotARead,
         });
     }
@@ -147,8 +149,9 @@ mod tests {
 
     fn say(connection: &Connection, vocabulary: &Vocabulary, sql: &str) -> String {
         let (Shape::Query(query) | Shape::Explain(query)) = shape(sql) else { return format!("{:?}", shape(sql)) };
-        let parsed: String =
-            connection.query_row("SELECT json_serialize_sql(?::VARCHAR)", [query], |row| row.get(0)).expect("an answer");
+        let parsed: String = connection
+            .query_row("SELECT json_serialize_sql(?::VARCHAR)", [query], |row| row.get(0))
+            .expect("an answer");
         judge(&parsed, vocabulary).map_or_else(|refusal| refusal.to_string(), |()| "runs".to_owned())
     }
 
@@ -170,7 +173,10 @@ mod tests {
             ("FROM main.Ours(1)", "runs"),
             ("FROM range(10)", "runs"),
             ("FROM information_schema.tables", "runs"),
-            ("SELECT max(a) FILTER (b > 1) OVER (ORDER BY c) FROM t, unnest([1]) QUALIFY row_number() OVER () = 1", "runs"),
+            (
+                "SELECT max(a) FILTER (b > 1) OVER (ORDER BY c) FROM t, unnest([1]) QUALIFY row_number() OVER () = 1",
+                "runs",
+            ),
             ("SELECT list_transform(l, lambda x: x + 1), attributes->>'$.a', tags['a'] FROM t", "runs"),
             ("begin transaction;", "Transaction"),
             ("ROLLBACK", "Transaction"),
@@ -184,10 +190,22 @@ mod tests {
             ("SELECT (SELECT max(sleep_ms(1)) FROM t)", "the function sleep_ms() is not served"),
             ("SELECT range(1000000000)", "the function range() is not served"),
             ("FROM range(nextval('s'))", "the function nextval() is not served"),
-            ("FROM read_text('/etc/passwd')", "rows of read_text() are not served; the history's tables, views and macros are"),
-            ("FROM t WHERE a IN (FROM query('DROP TABLE t'))", "rows of query() are not served; the history's tables, views and macros are"),
-            ("FROM ours((SELECT a FROM glob('*')))", "rows of glob() are not served; the history's tables, views and macros are"),
-            ("FROM elava_results.main.elava_result_1", "rows of elava_result_1 are not served; the history's tables, views and macros are"),
+            (
+                "FROM read_text('/etc/passwd')",
+                "rows of read_text() are not served; the history's tables, views and macros are",
+            ),
+            (
+                "FROM t WHERE a IN (FROM query('DROP TABLE t'))",
+                "rows of query() are not served; the history's tables, views and macros are",
+            ),
+            (
+                "FROM ours((SELECT a FROM glob('*')))",
+                "rows of glob() are not served; the history's tables, views and macros are",
+            ),
+            (
+                "FROM elava_results.main.elava_result_1",
+                "rows of elava_result_1 are not served; the history's tables, views and macros are",
+            ),
         ] {
             assert_eq!(say(&connection, &vocabulary, sql), expected, "{sql}");
         }

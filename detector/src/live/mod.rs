@@ -106,6 +106,13 @@ impl LiveSql {
     }
 }
 
+impl LiveSql {
+    /// Ends what readers run, because detection has found no memory.
+    pub(crate) fn make_room(&self) {
+        self.readers.make_room();
+    }
+}
+
 impl Drop for LiveSql {
     fn drop(&mut self) {
         self.readers.close(&self.uri);

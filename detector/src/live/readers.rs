@@ -25,8 +25,6 @@ pub(super) struct Readers {
     results: Mutex<Results>,
     vocabulary: Vocabulary,
     watchdog: Watchdog,
-    /// Above this, statements have taken what is theirs.
-    memory: u64,
 }
 
 /// A panic while one of these is held changes nothing in it by halves.
@@ -49,7 +47,6 @@ impl Readers {
             results: Mutex::default(),
             vocabulary: Vocabulary::load(connection)?,
             watchdog: Watchdog::new(options.timeout),
-            memory: super::DETECTOR_MEMORY / 2 + options.memory,
         })
     }
 
@@ -115,11 +112,12 @@ impl Readers {
             self.sweep(None);
             return;
         }
-        let memory: duckdb::Result<u64> =
-            lock(&self.own).query_row(include_str!("working_memory.sql"), [], |row| row.get(0));
-        // where even this finds no memory, there is none
-        let short = memory.map_or(true, |memory| memory > self.memory);
-        self.watchdog.tick(Instant::now(), short);
+        self.watchdog.tick(Instant::now());
+    }
+
+    /// Ends what runs: detection lacks memory.
+    pub(super) fn make_room(&self) {
+        self.watchdog.make_room();
     }
 
     fn sweep(&self, session: Option<&str>) {

@@ -1,4 +1,4 @@
-//! Ends statements that run too long or take too much memory.
+//! Ends statements that run too long, or all of them when detection needs their memory.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -60,29 +60,36 @@ impl Watchdog {
         self.running().statements.is_empty()
     }
 
-    /// Interrupts what has run too long and, when memory is short, what has run longest. Again each
-    /// time: an interruption that comes before a statement has begun is lost.
-    pub(super) fn tick(&self, now: Instant, memory_is_short: bool) {
+    /// Interrupts what has run too long. Again each time: an interruption that comes before a
+    /// statement has begun is lost.
+    pub(super) fn tick(&self, now: Instant) {
         let mut running = self.running();
-        let closed = running.closed;
-        for statement in &mut running.statements {
-            if statement.ended.is_none() && now.duration_since(statement.begun) >= self.limit {
-                statement.ended = Some(Refusal::TooLong(self.limit.as_secs()));
-            }
-            if statement.ended.is_none() && closed {
-                statement.ended = Some(Refusal::Stopping);
-            }
-        }
-        if memory_is_short && let Some(oldest) = running.statements.iter_mut().find(|one| one.ended.is_none()) {
-            oldest.ended = Some(Refusal::TooLarge);
-        }
-        running.statements.iter().filter(|one| one.ended.is_some()).for_each(|one| one.interrupt.interrupt());
+        let late = |begun| now.duration_since(begun) >= self.limit;
+        running.end(|statement| late(statement.begun).then(|| Refusal::TooLong(self.limit.as_secs())));
+    }
+
+    /// Interrupts everything: detection lacks memory.
+    pub(super) fn make_room(&self) {
+        self.running().end(|_| Some(Refusal::TooLarge));
     }
 
     /// Lets nothing run any more.
     pub(super) fn close(&self) {
-        self.running().closed = true;
-        self.tick(Instant::now(), false);
+        let mut running = self.running();
+        running.closed = true;
+        running.end(|_| Some(Refusal::Stopping));
+    }
+}
+
+impl Running {
+    /// Marks what is to end, and interrupts all that is marked.
+    fn end(&mut self, why: impl Fn(&Statement) -> Option<Refusal>) {
+        for statement in &mut self.statements {
+            statement.ended = statement.ended.take().or_else(|| why(statement));
+            if statement.ended.is_some() {
+                statement.interrupt.interrupt();
+            }
+        }
     }
 }
 
