@@ -108,3 +108,36 @@ fn over_a_file() {
     let (_, err) = said(&folder.elava(&["SELECT 1"]));
     assert!(err.contains("no token"), "{err}");
 }
+
+#[test]
+fn at_a_prompt() {
+    let folder = Folder::new();
+    drop(Detector::open(&folder.history(), &Config::default()).expect("a history"));
+    // what the screen shows, and what is typed then
+    let keys = [
+        ("elava> ", r".json\n"),
+        ("elava> ", r"SELECT 40 +\n"),
+        ("+", r"2 AS answer;\n"),
+        ("{\"answer\":42}", r"FROM changes_si\t"),
+        ("changes_since(", r"now());\n"),
+        ("elava> ", r".csv\n"),
+        ("elava> ", r"SELECT 'x' AS y;\n"),
+        ("y\r\nx", r"SELECT wrong;\n"),
+        ("Binder Error", r".quit\n"),
+    ];
+    let keys: String = keys.iter().map(|(shown, typed)| format!("{}\t{typed}\n", shown.escape_default())).collect();
+    let input = folder.0.path().join("keys");
+    fs::write(&input, keys).expect("a file");
+    let output = Command::new("python3")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/prompt.py"))
+        .args([env!("CARGO_BIN_EXE_elava"), "sql", "--db"])
+        .arg(folder.history())
+        .env("TERM", "xterm")
+        .env("XDG_STATE_HOME", folder.0.path())
+        .stdin(fs::File::open(input).expect("a file"))
+        .output()
+        .expect("python");
+    assert!(output.status.success(), "{:?}", said(&output));
+    let kept = fs::read_to_string(folder.0.path().join("elava/sql_history")).expect("what was typed");
+    assert!(kept.contains("SELECT 40"), "{kept}");
+}

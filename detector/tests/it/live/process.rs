@@ -17,6 +17,7 @@ fn run(command: &mut Command, token: impl FnOnce() -> String) -> String {
         .current_dir(folder.path())
         .args(["--log-format", "json", "--sql-addr", &address.to_string()])
         .env("RUST_LOG", "trace")
+        .env_remove("ELAVA_SQL_TOKEN_FILE")
         .env("ELAVA_SQL_EXTENSION", local("duckdb/quack.duckdb_extension"))
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -54,6 +55,7 @@ fn a_token_is_made_and_never_shown() {
     fs::write(&file, "a-token-from-a-file\n").expect("a file");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("permissions");
     let mut command = Command::new(binary);
+    command.env_remove("ELAVA_SQL_TOKEN");
     let log = run(command.arg("--sql-token-file").arg(&file), || file.display().to_string());
     assert!(log.contains("others can read the SQL token"), "{log}");
 }
