@@ -186,7 +186,7 @@ mod tests {
             ("SELECT 1; SELECT 2", "one statement at a time"),
             ("SELECT 1; DROP TABLE t", "only reading statements are served"),
             ("SELECT getenv('HOME')", "the function getenv() is not served"),
-            ("SELECT system.main.NEXTVAL('s')", "the function NEXTVAL() is not served"),
+            ("SELECT system.main.NEXTVAL('s')", "the function nextval() is not served"),
             ("SELECT (SELECT max(sleep_ms(1)) FROM t)", "the function sleep_ms() is not served"),
             ("SELECT range(1000000000)", "the function range() is not served"),
             ("FROM range(nextval('s'))", "the function nextval() is not served"),

@@ -65,7 +65,7 @@ impl Watchdog {
     pub(super) fn tick(&self, now: Instant) {
         let mut running = self.running();
         let late = |begun| now.duration_since(begun) >= self.limit;
-        running.end(|statement| late(statement.begun).then(|| Refusal::TooLong(self.limit.as_secs())));
+        running.end(|statement| late(statement.begun).then_some(Refusal::TooLong(self.limit.as_secs())));
     }
 
     /// Interrupts everything: detection lacks memory.

@@ -87,8 +87,8 @@ impl Source {
         let sql = format!("SELECT to_json(COLUMNS(*))::VARCHAR FROM {}", (self.rows_of)(sql));
         let mut statement = self.connection.prepare(&sql).map_err(failed)?;
         let mut rows = statement.query([]).map_err(failed)?;
-        let mut answer = Answer::default();
-        answer.columns = rows.as_ref().map(|statement| statement.column_names()).unwrap_or_default();
+        let columns = rows.as_ref().map(|statement| statement.column_names()).unwrap_or_default();
+        let mut answer = Answer { columns, rows: Vec::new() };
         while let Some(row) = rows.next().map_err(failed)? {
             let cell = |(index, name): (usize, &String)| {
                 let text: Option<String> = row.get(index).map_err(failed)?;
