@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use elava_bus::{
@@ -19,6 +19,7 @@ use crate::decode::{Line, Row, decode};
 use crate::diff::Tracking;
 use crate::effects::Effects;
 use crate::index::Scope;
+use crate::live::{LiveError, LiveOptions, LiveSql};
 use crate::prices::{PriceError, Prices};
 use crate::query::{self, Query};
 use crate::record::Recorder;
@@ -29,6 +30,8 @@ const QUERY_SUBJECT: &str = "elava.history.query";
 
 /// The detector stage. Holds the history open for writing: only one can, per file.
 pub struct Detector {
+    /// The history for analysts; stops before the history closes.
+    live: Option<LiveSql>,
     settings: Settings,
     state: Mutex<State>,
     /// Bounds how many batches are decoded at once: decoded, they take many times their bytes, and
@@ -67,7 +70,14 @@ impl Detector {
         let settings = settings(config)?;
         let state = State::open(path).map_err(SetupError::History)?;
         tracing::info!(history = %path.display(), resources = state.memory.index.len(), "history opened");
-        Ok(Self { settings, state: Mutex::new(state), room: Semaphore::new(DECODED) })
+        Ok(Self { live: None, settings, state: Mutex::new(state), room: Semaphore::new(DECODED) })
+    }
+
+    /// Serves the history for live SQL from now on.
+    pub fn serve_sql(&mut self, options: &LiveOptions) -> Result<(), LiveError> {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.live = Some(LiveSql::start(state.history.connection(), options)?);
+        Ok(())
     }
 
     /// Checks the configuration and opens nothing.
@@ -105,7 +115,13 @@ impl Stage for Detector {
             // the larger part of the work is reading, and needs no lock
             let mut rejected = Vec::new();
             let lines = decode(batch, consumes, &mut rejected);
-            self.state()?.handle(batch, lines, rejected, &self.settings).map_err(failure)
+            let handled = self.state()?.handle(batch, lines, rejected, &self.settings);
+            if let (Err(error), Some(live)) = (&handled, &self.live)
+                && error.is_lack_of_memory()
+            {
+                live.make_room();
+            }
+            handled.map_err(failure)
         })
     }
 

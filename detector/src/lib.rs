@@ -13,6 +13,7 @@ mod detector;
 mod diff;
 mod effects;
 mod index;
+pub mod live;
 mod prices;
 pub mod query;
 mod record;

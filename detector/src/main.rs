@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use elava_bus::cli::{EXIT_CODES, Finished, StageArgs};
 use elava_detector::Detector;
+use elava_detector::live::{LiveArgs, Token};
 
 /// Also of DuckDB, which finds it by the names malloc and free. Against glibc's it saved a fifth of the
 /// CPU time and a quarter of the memory of a first scan (`bench/README.md`).
@@ -26,6 +27,9 @@ struct Args {
     /// The history: a DuckDB file, made when missing. One process writes it at a time
     #[arg(long, env = "ELAVA_DB", value_name = "FILE", default_value = "history.duckdb")]
     db: PathBuf,
+
+    #[command(flatten)]
+    live: LiveArgs,
 }
 
 #[tokio::main]
@@ -40,6 +44,12 @@ async fn go(args: Args) -> anyhow::Result<Finished> {
         Detector::check(&config)?;
         return Ok(Finished::Clean);
     }
-    let detector = Detector::open(&args.db, &config)?;
+    let token = Token::from_environment()?;
+    let mut detector = Detector::open(&args.db, &config)?;
+    if let Some(options) = args.live.options(&args.db, args.bus.nats.is_none(), token)
+        && let Err(error) = detector.serve_sql(&options)
+    {
+        tracing::warn!(error = elava_bus::cli::chain(&error), "no live SQL; detection goes on without");
+    }
     Ok(elava_bus::run(&args.bus, detector).await?)
 }

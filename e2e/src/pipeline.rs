@@ -130,7 +130,8 @@ fn stage_command(stage: &str, db: &Path) -> Command {
     command.current_dir(checkout());
     match stage {
         "detector" => {
-            command.arg("--db").arg(db);
+            // one address, many tests at once
+            command.arg("--db").arg(db).args(["--sql-addr", "off"]);
         }
         "enforcer" => {
             command.args(["--policies", "policies"]);

@@ -7,6 +7,7 @@ use elava_bus::NatsOptions;
 use elava_schemas::Timestamp;
 
 use crate::show::Format;
+use crate::sql::SqlArgs;
 use crate::time::parse_since;
 use crate::up::UpArgs;
 
@@ -19,6 +20,7 @@ use crate::up::UpArgs;
   elava changes --since 24h
   elava history i-0abc1234def567890
   elava violations --json | jq .severity
+  elava sql 'FROM changes_since(now() - INTERVAL 24 HOUR)'
   elava status
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration."
@@ -84,6 +86,8 @@ pub enum Command {
         #[command(flatten)]
         from: From,
     },
+    /// SQL over the history, while the detector writes it
+    Sql(SqlArgs),
     /// Scan now
     Scan {
         /// Server.

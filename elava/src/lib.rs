@@ -6,6 +6,7 @@
 pub mod args;
 pub mod ask;
 pub mod show;
+pub mod sql;
 pub mod status;
 pub mod time;
 pub mod up;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use elava::args::{Command, Elava, From};
 use elava::show;
-use elava::{ask, status, up};
+use elava::{ask, sql, status, up};
 use elava_bus::cli::{self, Finished};
 use elava_bus::{CancellationToken, Client};
 use elava_detector::Query;
@@ -54,6 +54,7 @@ async fn go(command: Command) -> anyhow::Result<Finished> {
             let columns = ["provider", "account", "region", "type", "last_outcome", "last_complete_at", "age_seconds"];
             print(&from, &Query::Coverage {}, &columns, "nothing was scanned yet").await?;
         }
+        Command::Sql(args) => tokio::task::block_in_place(|| sql::sql(&args))?,
         Command::Scan { nats, kind, region, account } => {
             let request = serde_json::to_vec(&ScanRequest { provider: None, account, region, kind })?;
             let lines = Client::connect(&nats.options()).await?.request("elava.scan.request", request.into()).await?;

@@ -81,6 +81,16 @@ pub enum HistoryError {
     },
 }
 
+impl HistoryError {
+    /// Whether DuckDB has found no memory; readers may have it.
+    pub(crate) fn is_lack_of_memory(&self) -> bool {
+        let (Self::Sql { source, .. } | Self::Open { source, .. } | Self::Migrate { source, .. }) = self else {
+            return false;
+        };
+        source.to_string().contains("Out of Memory Error")
+    }
+}
+
 /// Names what was tried when a statement fails.
 pub(crate) trait Tried<T> {
     fn tried(self, action: &'static str) -> Result<T, HistoryError>;

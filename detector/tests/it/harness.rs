@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use elava_bus::{Batch, Emit, Output, Page, Source, Stage, Stream};
+use elava_detector::live::{LiveError, LiveOptions};
 use elava_detector::{Detector, History, Query, query};
 use elava_schemas::config::Config;
 use elava_schemas::{Change, Message, Timestamp};
@@ -38,6 +39,15 @@ impl Bench {
 
     pub(crate) fn stage(&self) -> &Detector {
         self.detector.as_ref().expect("the detector runs")
+    }
+
+    /// Serves its history.
+    pub(crate) fn serve(&mut self, options: &LiveOptions) {
+        self.try_serve(options).expect("the history is served");
+    }
+
+    pub(crate) fn try_serve(&mut self, options: &LiveOptions) -> Result<(), LiveError> {
+        self.detector.as_mut().expect("the detector runs").serve_sql(options)
     }
 
     /// Ends it as a crash would and starts another on the same file.

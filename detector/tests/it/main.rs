@@ -2,6 +2,7 @@
 
 mod detect;
 mod harness;
+mod live;
 mod recorder;
 mod restart;
 mod sql;

@@ -1,0 +1,51 @@
+//! DuckDB's extensions for live SQL: `quack` is the protocol; `httpfs` gives its server a source of
+//! random numbers and its client HTTP.
+
+use std::path::{Path, PathBuf};
+
+use duckdb::Connection;
+
+/// Where the extensions come from.
+#[derive(Clone, Debug, Default)]
+pub struct Extension {
+    /// The file of `quack`; `httpfs.duckdb_extension` may be beside it. Else what DuckDB has installed.
+    pub file: Option<PathBuf>,
+    /// Whether DuckDB may fetch what is not installed.
+    pub install: bool,
+}
+
+/// An extension cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "DuckDB's extension {name} cannot be loaded; name its file (--sql-extension), install it once (INSTALL {name}), or allow that (--sql-install-extension)"
+)]
+pub struct ExtensionError {
+    name: &'static str,
+    source: duckdb::Error,
+}
+
+impl Extension {
+    /// Loads what is needed to serve, and to be a client.
+    ///
+    /// # Errors
+    /// [`ExtensionError`].
+    pub fn load(&self, connection: &Connection) -> Result<(), ExtensionError> {
+        let beside = self.file.as_ref().map(|file| file.with_file_name("httpfs.duckdb_extension"));
+        self.load_one(connection, "httpfs", beside.as_deref().filter(|file| file.exists()))?;
+        self.load_one(connection, "quack", self.file.as_deref())
+    }
+
+    fn load_one(&self, connection: &Connection, name: &'static str, file: Option<&Path>) -> Result<(), ExtensionError> {
+        let load = match file {
+            Some(file) => format!("LOAD '{}'", file.display().to_string().replace('\'', "''")),
+            None => format!("LOAD {name}"),
+        };
+        let loaded = match connection.execute_batch(&load) {
+            Err(_) if file.is_none() && self.install => {
+                connection.execute_batch(&format!("INSTALL {name}; LOAD {name}"))
+            }
+            loaded => loaded,
+        };
+        loaded.map_err(|source| ExtensionError { name, source })
+    }
+}

@@ -1,0 +1,214 @@
+//! Whether a statement only reads the history. Pure: DuckDB's own parser has been asked before, and
+//! gives the tree of a statement only when it is a `SELECT` in one of its forms (`FROM`, `VALUES`,
+//! `WITH`, `DESCRIBE`, `SHOW`, `SUMMARIZE`).
+
+use serde_json::{Map, Value};
+
+use super::vocabulary::Vocabulary;
+
+/// Why a statement is not run, or has not ended well. The text is for the reader.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    /// It is no reading statement: refused without a word.
+    #[error("only reading statements are served")]
+    NotARead,
+    #[error("{0}")]
+    Syntax(String),
+    #[error("one statement at a time")]
+    NotOne,
+    #[error("the statement is nested too deeply")]
+    Deep,
+    #[error("the function {0} is not served")]
+    Function(String),
+    #[error("rows of {0} are not served; the history's tables, views and macros are")]
+    Rows(String),
+    #[error("too many statements are running; try again")]
+    Busy,
+    #[error("ended after {0} s, the limit of one statement")]
+    TooLong(u64),
+    #[error("ended because it needs more memory than there is")]
+    TooLarge,
+    #[error("the server is stopping")]
+    Stopping,
+    /// DuckDB's own words.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// What a text asks for, by its first word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape<'a> {
+    /// `BEGIN`, `COMMIT`, `ROLLBACK`: every statement is a transaction of its own here.
+    Transaction,
+    /// `EXPLAIN`, and the statement explained.
+    Explain(&'a str),
+    /// Something for the parser.
+    Query(&'a str),
+    /// Never read further. Quack asks with an `INSERT` whether rows may be appended, and takes any text as a yes.
+    Write,
+}
+
+/// Sorts a text.
+pub(super) fn shape(text: &str) -> Shape<'_> {
+    let text = text.trim().trim_end_matches(|c: char| c == ';' || c.is_whitespace());
+    if let Some(rest) = after_word(text, "explain") {
+        return Shape::Explain(after_word(rest, "analyze").unwrap_or(rest));
+    }
+    if after_word(text, "insert").is_some() {
+        return Shape::Write;
+    }
+    let lower = text.to_ascii_lowercase();
+    let words: Vec<&str> = lower.split_whitespace().collect();
+    match words[..] {
+        ["begin" | "commit" | "rollback" | "abort" | "end"]
+        | ["begin" | "start" | "commit" | "rollback" | "end", "transaction"] => Shape::Transaction,
+        _ => Shape::Query(text),
+    }
+}
+
+fn after_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    let (first, rest) = text.split_at_checked(word.len())?;
+    let ends = !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    (ends && first.eq_ignore_ascii_case(word)).then(|| rest.trim_start())
+}
+
+/// Judges what DuckDB's `json_serialize_sql` said of a statement.
+pub(super) fn judge(parsed: &str, vocabulary: &Vocabulary) -> Result<(), Refusal> {
+    // serde_json goes 128 deep
+    let parsed: Value = serde_json::from_str(parsed).map_err(|_| Refusal::Deep)?;
+    if parsed["error"] != Value::Bool(false) {
+        return Err(match parsed["error_type"].as_str() {
+            Some("parser" | "syntax") => {
+                Refusal::Syntax(parsed["error_message"].as_str().unwrap_or_default().to_owned())
+            }
+            _ => Refusal::NotARead,
+        });
+    }
+    match parsed["statements"].as_array().map(Vec::as_slice) {
+        Some([statement]) => walk(statement, vocabulary),
+        _ => Err(Refusal::NotOne),
+    }
+}
+
+fn walk(node: &Value, vocabulary: &Vocabulary) -> Result<(), Refusal> {
+    match node {
+        Value::Array(nodes) => nodes.iter().try_for_each(|node| walk(node, vocabulary)),
+        Value::Object(fields) if text(fields, "type") == "TABLE_FUNCTION" => walk_rows(fields, vocabulary),
+        Value::Object(fields) => {
+            check(fields, vocabulary)?;
+            fields.values().try_for_each(|node| walk(node, vocabulary))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A table function; its arguments are values again.
+fn walk_rows(fields: &Map<String, Value>, vocabulary: &Vocabulary) -> Result<(), Refusal> {
+    let Some(Value::Object(function)) = fields.get("function") else { return Err(Refusal::NotARead) };
+    let name = text(function, "function_name");
+    if !vocabulary.allows_rows_of(name) {
+        return Err(Refusal::Rows(format!("{name}()")));
+    }
+    let others = fields.iter().filter(|(name, _)| *name != "function").map(|(_, node)| node);
+    function.values().chain(others).try_for_each(|node| walk(node, vocabulary))
+}
+
+fn check(fields: &Map<String, Value>, vocabulary: &Vocabulary) -> Result<(), Refusal> {
+    match text(fields, "type") {
+        "BASE_TABLE" => {
+            check_table(text(fields, "catalog_name"), text(fields, "schema_name"), text(fields, "table_name"))?;
+        }
+        kind if kind.ends_with("_NODE") && !QUERY_NODES.contains(&kind) => return Err(Refusal::NotARead),
+        _ => {}
+    }
+    match fields.get("function_name").and_then(Value::as_str) {
+        Some(name) if !vocabulary.allows(name) => Err(Refusal::Function(format!("{name}()"))),
+        _ => Ok(()),
+    }
+}
+
+fn text<'a>(fields: &'a Map<String, Value>, name: &str) -> &'a str {
+    fields.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+const QUERY_NODES: &[&str] = &["SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"];
+
+fn check_table(catalog: &str, schema: &str, table: &str) -> Result<(), Refusal> {
+    let is_one_of = |name: &str, names: &[&str]| names.iter().any(|one| name.eq_ignore_ascii_case(one));
+    let refused = is_one_of(catalog, &["elava_results", "temp", "system"])
+        || is_one_of(schema, &["elava_results", "temp", "system"])
+        || is_one_of(table, &["duckdb_logs", "duckdb_secrets"]);
+    if refused { Err(Refusal::Rows(table.to_owned())) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use duckdb::Connection;
+
+    use super::*;
+
+    fn say(connection: &Connection, vocabulary: &Vocabulary, sql: &str) -> String {
+        let (Shape::Query(query) | Shape::Explain(query)) = shape(sql) else { return format!("{:?}", shape(sql)) };
+        let parsed: String = connection
+            .query_row("SELECT json_serialize_sql(?::VARCHAR)", [query], |row| row.get(0))
+            .expect("an answer");
+        judge(&parsed, vocabulary).map_or_else(|refusal| refusal.to_string(), |()| "runs".to_owned())
+    }
+
+    #[test]
+    fn verdicts() {
+        let connection = Connection::open_in_memory().expect("a database");
+        connection.execute_batch("CREATE MACRO ours(t) AS TABLE SELECT t").expect("a macro");
+        let vocabulary = Vocabulary::load(&connection).expect("functions");
+        for (sql, expected) in [
+            ("SELECT 1", "runs"),
+            ("from t;", "runs"),
+            ("WITH RECURSIVE n AS (SELECT 1 UNION ALL SELECT 2) FROM n", "runs"),
+            ("VALUES (1)", "runs"),
+            ("DESCRIBE t", "runs"),
+            ("SHOW ALL TABLES", "runs"),
+            ("SUMMARIZE t", "runs"),
+            ("EXPLAIN ANALYZE SELECT 1", "runs"),
+            ("FROM ours(now() - INTERVAL 1 DAY)", "runs"),
+            ("FROM main.Ours(1)", "runs"),
+            ("FROM range(10)", "runs"),
+            ("FROM information_schema.tables", "runs"),
+            (
+                "SELECT max(a) FILTER (b > 1) OVER (ORDER BY c) FROM t, unnest([1]) QUALIFY row_number() OVER () = 1",
+                "runs",
+            ),
+            ("SELECT list_transform(l, lambda x: x + 1), attributes->>'$.a', tags['a'] FROM t", "runs"),
+            ("begin transaction;", "Transaction"),
+            ("ROLLBACK", "Transaction"),
+            ("Insert into t values (1)", "Write"),
+            ("EXPLAIN INSERT INTO t VALUES (1)", "only reading statements are served"),
+            ("DELETE FROM t", "only reading statements are served"),
+            ("SELECT 1; SELECT 2", "one statement at a time"),
+            ("SELECT 1; DROP TABLE t", "only reading statements are served"),
+            ("SELECT getenv('HOME')", "the function getenv() is not served"),
+            ("SELECT system.main.NEXTVAL('s')", "the function nextval() is not served"),
+            ("SELECT (SELECT max(sleep_ms(1)) FROM t)", "the function sleep_ms() is not served"),
+            ("SELECT range(1000000000)", "the function range() is not served"),
+            ("FROM range(nextval('s'))", "the function nextval() is not served"),
+            (
+                "FROM read_text('/etc/passwd')",
+                "rows of read_text() are not served; the history's tables, views and macros are",
+            ),
+            (
+                "FROM t WHERE a IN (FROM query('DROP TABLE t'))",
+                "rows of query() are not served; the history's tables, views and macros are",
+            ),
+            (
+                "FROM ours((SELECT a FROM glob('*')))",
+                "rows of glob() are not served; the history's tables, views and macros are",
+            ),
+            (
+                "FROM elava_results.main.elava_result_1",
+                "rows of elava_result_1 are not served; the history's tables, views and macros are",
+            ),
+        ] {
+            assert_eq!(say(&connection, &vocabulary, sql), expected, "{sql}");
+        }
+        assert!(say(&connection, &vocabulary, "SELEC 1").contains("syntax error"));
+    }
+}

@@ -1,0 +1,136 @@
+//! Live SQL: serves the history to DuckDB clients while the detector writes it.
+//!
+//! DuckDB keeps every other process out of a file that one process writes, so the writer serves it,
+//! with DuckDB's own protocol Quack. A client's statement never runs on Quack's connection: the
+//! function that Quack asks for permission ([`admit`]) judges it ([`judge`]), runs it on a connection
+//! of ours, where it can be bounded in time and memory ([`readers`], [`watchdog`]), and hands Quack
+//! `FROM <result>` to run instead. Detection never waits for this module.
+
+mod address;
+mod admit;
+mod args;
+mod extension;
+mod judge;
+mod readers;
+mod results;
+mod token;
+mod vocabulary;
+mod watchdog;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use duckdb::{Connection, params};
+
+pub use address::{Address, DEFAULT_ADDRESS};
+pub use args::{LiveArgs, LiveOptions, TokenSource};
+pub use extension::{Extension, ExtensionError};
+pub use token::{TOKEN_VARIABLE, Token, TokenError, token_file};
+
+use readers::Readers;
+
+/// How often running statements are looked at.
+const TICK: Duration = Duration::from_millis(25);
+/// What the detector needs for itself; a reader's share comes on top.
+const DETECTOR_MEMORY: u64 = 256 << 20;
+
+/// Why the history is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// The extension.
+    #[error(transparent)]
+    Extension(#[from] ExtensionError),
+    /// The token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The address, most often because another detector has it.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Which.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// DuckDB refused a step.
+    #[error("cannot {action}")]
+    Sql {
+        /// Which step.
+        action: &'static str,
+        /// Why.
+        source: duckdb::Error,
+    },
+    /// The server did not start. DuckDB's words are left out: they may quote the token.
+    #[error("the server did not start")]
+    Serve,
+    /// A thread.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
+}
+
+/// A served history; stops when dropped.
+pub(crate) struct LiveSql {
+    uri: String,
+    readers: Arc<Readers>,
+    /// Dropped to end the watching thread.
+    watching: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl LiveSql {
+    /// Serves the database of `connection`. Its configuration is locked from then on, for the
+    /// detector's own connection too: what that needs to set must be set before.
+    pub(crate) fn start(connection: &Connection, options: &LiveOptions) -> Result<Self, LiveError> {
+        let tried = |action| move |source| LiveError::Sql { action, source };
+        let control = connection.try_clone().map_err(tried("open a connection"))?;
+        // Quack shares a port that somebody else serves already without a word
+        let address = options.address;
+        drop(TcpListener::bind(address).map_err(|source| LiveError::Listen { address, source })?);
+        let token = options.token.get()?;
+        options.extension.load(&control)?;
+        let readers = Arc::new(Readers::open(&control, options).map_err(tried("prepare the readers"))?);
+        admit::register(&control, &readers).map_err(tried("register the judge"))?;
+        let memory = DETECTOR_MEMORY + options.memory;
+        control
+            .execute_batch(&format!("SET GLOBAL memory_limit = '{memory} bytes'"))
+            .map_err(tried("set the memory limit"))?;
+        control.execute_batch(include_str!("lock.sql")).map_err(tried("lock the configuration"))?;
+        let uri = format!("quack:{address}");
+        control
+            .query_row(include_str!("serve.sql"), params![uri, token.secret()], |_| Ok(()))
+            .map_err(|_| LiveError::Serve)?;
+        let watching = Some(watch(Arc::clone(&readers)).map_err(LiveError::Thread)?);
+        tracing::info!(%address, token = %options.token, "live SQL is served");
+        Ok(Self { uri, readers, watching })
+    }
+}
+
+impl LiveSql {
+    /// Ends what readers run, because detection has found no memory.
+    pub(crate) fn make_room(&self) {
+        self.readers.make_room();
+    }
+}
+
+impl Drop for LiveSql {
+    fn drop(&mut self) {
+        self.readers.close(&self.uri);
+        if let Some((stop, thread)) = self.watching.take() {
+            drop(stop);
+            drop(thread.join());
+        }
+    }
+}
+
+/// Looks after running statements until the sender is dropped.
+fn watch(readers: Arc<Readers>) -> std::io::Result<(Sender<()>, JoinHandle<()>)> {
+    let (stop, stopped) = channel::<()>();
+    let work = move || {
+        while stopped.recv_timeout(TICK) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            readers.tick();
+        }
+    };
+    let thread = std::thread::Builder::new().name("sql-watchdog".into()).spawn(work)?;
+    Ok((stop, thread))
+}

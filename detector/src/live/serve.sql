@@ -1,0 +1,1 @@
+SELECT count(*) FROM quack_serve(?, token = ?)

@@ -1,0 +1,88 @@
+//! A bad statement ends at its limit, and detection goes on meanwhile.
+
+use std::time::{Duration, Instant};
+
+use elava_bus::{Batch, Failure, Stage};
+use serde_json::json;
+
+use super::served::Served;
+use crate::harness::{SOURCE, seen};
+
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// What detection did while a statement ran.
+#[derive(Debug, Default)]
+struct Meanwhile {
+    sent: u32,
+    /// Batches that found no memory and were handled again, as the bus does it.
+    again: u32,
+    slowest: Duration,
+    /// What the reader was told.
+    error: String,
+}
+
+fn detect_while(sql: &str) -> Meanwhile {
+    let mut served = Served::new(LIMIT);
+    let mut client = served.client();
+    client.begin_remote(sql);
+    let waiting = std::thread::spawn(move || client.answer().expect_err("it cannot be answered"));
+    let mut meanwhile = Meanwhile::default();
+    while !waiting.is_finished() {
+        meanwhile.sent += 1;
+        let begun = Instant::now();
+        let id = format!("i-1{}", meanwhile.sent);
+        let pages = vec![served.bench.page(&[seen(None, &id, json!({"tags": {"Owner": id.clone()}}))])];
+        let batch = Batch { source: SOURCE, pages };
+        while let Err(error) = served.bench.block(served.bench.stage().handle(&batch)) {
+            assert!(matches!(error, Failure::Unavailable(_)), "{sql}: {error:?}");
+            meanwhile.again += 1;
+        }
+        meanwhile.slowest = meanwhile.slowest.max(begun.elapsed());
+    }
+    meanwhile.error = waiting.join().expect("it waited");
+    let count = served.client().sql("SELECT count(*) FROM elava.resources");
+    assert_eq!(count, Ok(json!([[meanwhile.sent + 2]])), "{sql}");
+    meanwhile
+}
+
+#[test]
+fn an_endless_statement_ends() {
+    for sql in [
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+        "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE hash(a.range, b.range) = 1",
+        "SELECT max(regexp_extract(md5(a.range::VARCHAR), '(a+)+$')) FROM range(10000000000) a",
+        "EXPLAIN ANALYZE SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range = -1",
+    ] {
+        let begun = Instant::now();
+        let meanwhile = detect_while(sql);
+        assert!(meanwhile.error.contains("ended after 2 s"), "{sql}: {meanwhile:?}");
+        assert!(begun.elapsed() < LIMIT * 8, "{sql}: {:?}", begun.elapsed());
+        assert!(meanwhile.sent > 2 && meanwhile.slowest < LIMIT, "{sql}: {meanwhile:?}");
+    }
+}
+
+#[test]
+fn a_statement_that_needs_too_much_memory_ends() {
+    for sql in [
+        "SELECT list(md5(range::VARCHAR)) FROM range(100000000)",
+        "SELECT count(*) FROM (SELECT DISTINCT md5(range::VARCHAR) || md5((range + 1)::VARCHAR) FROM range(1000000000))",
+        "SELECT md5(range::VARCHAR), row_number() OVER (ORDER BY md5(range::VARCHAR)) FROM range(1000000000)",
+        "FROM (SELECT repeat_text.t FROM (SELECT string_agg(md5(range::VARCHAR), ',') AS t FROM range(100000000)) repeat_text)",
+    ] {
+        let meanwhile = detect_while(sql);
+        let ended = ["ended after 2 s", "more memory"].iter().any(|text| meanwhile.error.contains(text));
+        assert!(ended && meanwhile.sent > 2 && meanwhile.slowest < LIMIT * 2, "{sql}: {meanwhile:?}");
+    }
+}
+
+#[test]
+fn many_readers_wait_for_each_other() {
+    let served = Served::new(LIMIT);
+    let mut clients: Vec<_> = (0..12).map(|_| served.client()).collect();
+    for client in &mut clients {
+        client.begin_remote("SELECT count(*) FROM range(3000000) WHERE hash(range) % 7 = 1");
+    }
+    for client in &mut clients {
+        client.answer().expect("its turn came");
+    }
+}

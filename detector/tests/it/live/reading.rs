@@ -1,0 +1,138 @@
+//! What a reader gets.
+
+use std::time::Duration;
+
+use elava_detector::live::{Extension, LiveError, LiveOptions, TokenSource};
+use serde_json::{Value, json};
+
+use super::served::{Client, Served, TOKEN, extension, free_address};
+use crate::harness::{Bench, seen};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_client_reads_while_the_detector_writes() {
+    let mut served = Served::new(LIMIT);
+    let mut client = served.client();
+    let count = |client: &mut Client| client.sql("SELECT count(*) FROM elava.resources");
+    assert_eq!(count(&mut client), Ok(json!([[2]])));
+    for id in ["i-3", "i-4", "i-5"] {
+        served.bench.send(&[seen(None, id, json!({}))]);
+    }
+    assert_eq!(count(&mut client), Ok(json!([[5]])));
+}
+
+#[test]
+fn answers() {
+    let mut served = Served::new(LIMIT);
+    served.bench.send(&[seen(None, "i-1", json!({"tags": {"Owner": "b"}}))]);
+    let mut client = served.client();
+    for (sql, expected) in [
+        (
+            "SELECT typeof(COLUMNS('^(tags|attributes|valid_from|resource)$')) FROM elava.versions LIMIT 1",
+            json!([["MAP(VARCHAR, VARCHAR)", "JSON", "TIMESTAMP WITH TIME ZONE"]]),
+        ),
+        ("SELECT id, tags['Owner'] FROM elava.resources ORDER BY id", json!([["i-1", "b"], ["i-2", null]])),
+        (
+            "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'elava' AND table_name LIKE 'result%'",
+            json!([[0]]),
+        ),
+        (
+            "SELECT * FROM elava.query('SELECT id, change FROM changes_since(TIMESTAMPTZ ''2020-01-01'') WHERE change = ''tag_drift''')",
+            json!([["i-1", "tag_drift"]]),
+        ),
+    ] {
+        assert_eq!(client.sql(sql), Ok(expected), "{sql}");
+    }
+    for (sql, expected) in [
+        ("SELECT count(*) FROM history('i-1')", json!([[2]])),
+        ("FROM (VALUES (1, 'a')) -- a comment", json!([[1, "a"]])),
+        ("SELECT 1 AS a, 2 AS a;", json!([[1, 2]])),
+        ("SELECT current_setting('TimeZone')", json!([["UTC"]])),
+        ("SELECT count(*) > 5 FROM (SHOW TABLES)", json!([[true]])),
+        (
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT sum(i) FROM n",
+            json!([["6"]]),
+        ),
+        (
+            "SELECT DISTINCT table_catalog FROM information_schema.tables WHERE table_name = 'changes'",
+            json!([["history"]]),
+        ),
+        ("BEGIN", json!([[true]])),
+        ("COMMIT", json!([[true]])),
+    ] {
+        let answer = client.remote(sql).map(|rows| text_of_large_numbers(&rows, &expected));
+        assert_eq!(answer, Ok(expected), "{sql}");
+    }
+    assert_eq!(client.remote("DESCRIBE resources").expect("columns")[0][0], json!("key"));
+    let plan = client.remote("EXPLAIN ANALYZE FROM resources").expect("a plan").to_string();
+    assert!(plan.contains("analyzed_plan"), "{plan}");
+    let error = client.remote("SELECT nothing FROM resources").expect_err("a mistake");
+    assert!(error.contains("\"nothing\" not found"), "{error}");
+}
+
+/// Python shows a HUGEINT as a number.
+fn text_of_large_numbers(rows: &Value, expected: &Value) -> Value {
+    if rows[0][0].is_number() && expected[0][0].is_string() { json!([[rows[0][0].to_string()]]) } else { rows.clone() }
+}
+
+#[test]
+fn our_own_client_reads_too() {
+    let served = Served::new(LIMIT);
+    let connection = duckdb::Connection::open_in_memory().expect("a database");
+    extension().load(&connection).expect("the extension");
+    connection.execute_batch(&format!("ATTACH '{}' AS elava (TOKEN '{TOKEN}')", served.uri())).expect("attached");
+    let count: i64 =
+        connection.query_row("SELECT count(*) FROM elava.resources", [], |row| row.get(0)).expect("a count");
+    assert_eq!(count, 2);
+}
+
+#[test]
+fn a_wrong_token_is_refused() {
+    let served = Served::new(LIMIT);
+    for token in ["wrong-token-wrong-token", "xxxx", ""] {
+        let error = Client::start().attach(&served.uri(), token).expect_err(token);
+        assert!(!error.contains(TOKEN), "{error}");
+    }
+    assert_eq!(served.client().remote("SELECT 1"), Ok(json!([[1]])));
+}
+
+#[test]
+fn without_the_extension_there_is_no_server_and_all_else() {
+    let mut bench = Bench::new();
+    let options = LiveOptions {
+        address: free_address(),
+        token: TokenSource::Made(bench.path.with_extension("sql-token")),
+        extension: Extension { file: Some("/nowhere/quack.duckdb_extension".into()), install: false },
+        timeout: LIMIT,
+        memory: 64 << 20,
+    };
+    assert!(matches!(bench.try_serve(&options), Err(LiveError::Extension(_))));
+    bench.send(&[seen(None, "i-1", json!({}))]);
+    assert_eq!(bench.sql("SELECT count(*) FROM resources").trim(), "1");
+}
+
+#[test]
+fn an_address_that_is_taken_is_said() {
+    let served = Served::new(LIMIT);
+    let mut bench = Bench::new();
+    let options = LiveOptions {
+        address: served.address,
+        token: TokenSource::Made(bench.path.with_extension("sql-token")),
+        extension: extension(),
+        timeout: LIMIT,
+        memory: 64 << 20,
+    };
+    assert!(matches!(bench.try_serve(&options), Err(LiveError::Listen { .. })));
+}
+
+/// Nothing of it stays behind: the file closes, and the address is free again.
+#[test]
+fn it_stops_with_the_detector() {
+    let mut served = Served::new(LIMIT);
+    let mut client = served.client();
+    assert_eq!(client.remote("SELECT 1"), Ok(json!([[1]])));
+    assert_eq!(served.bench.sql("SELECT count(*) FROM resources").trim(), "2");
+    client.remote("SELECT 1").expect_err("nobody serves it");
+    drop(std::net::TcpListener::bind(served.address).expect("a free address"));
+}

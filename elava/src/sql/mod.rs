@@ -1,0 +1,136 @@
+//! `elava sql`: SQL over the history, of the running detector or of a file that nobody holds.
+
+mod complete;
+mod csv;
+mod prompt;
+mod source;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use clap::Args;
+use elava_detector::live::{Address, DEFAULT_ADDRESS, Extension, Token, TokenError, token_file};
+
+use crate::show::{self, Format};
+use source::{Answer, Source};
+
+pub use prompt::PromptError;
+pub use source::SourceError;
+
+/// The flags of `elava sql`. The token is never one of them.
+#[derive(Args, Clone, Debug)]
+pub struct SqlArgs {
+    /// One statement; without it, statements are asked for (or read from standard input, when that is no terminal)
+    statement: Option<String>,
+    /// Read this history file instead of asking the running detector. Nobody may hold it
+    #[arg(long, env = "ELAVA_DB", value_name = "FILE")]
+    db: Option<PathBuf>,
+    /// Where the running detector serves SQL [default: 127.0.0.1:9494]
+    #[arg(long, env = "ELAVA_SQL_ADDR", value_name = "ADDR")]
+    sql_addr: Option<Address>,
+    /// File with the detector's token; ELAVA_SQL_TOKEN holds one itself [default: beside the history, in . or .elava]
+    #[arg(long, env = "ELAVA_SQL_TOKEN_FILE", value_name = "FILE")]
+    sql_token_file: Option<PathBuf>,
+    /// DuckDB's extension `quack`, with `httpfs` beside it [default: what DuckDB has installed]
+    #[arg(long, env = "ELAVA_SQL_EXTENSION", value_name = "FILE")]
+    sql_extension: Option<PathBuf>,
+    /// Let DuckDB fetch the extension from its own repository when it is not installed
+    #[arg(long, env = "ELAVA_SQL_INSTALL_EXTENSION")]
+    sql_install_extension: bool,
+    /// One JSON object a line, also on a terminal
+    #[arg(long)]
+    json: bool,
+    /// Comma-separated values, with a header
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// A table, also when not on a terminal
+    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    table: bool,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SqlError {
+    /// Where it is asked.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// No token was given and none found.
+    #[error("no token: run where the detector's history is, or give --sql-token-file or ELAVA_SQL_TOKEN")]
+    NoToken,
+    /// The detector is told not to serve SQL.
+    #[error("live SQL is off (ELAVA_SQL_ADDR)")]
+    Off,
+    /// Standard input or output.
+    #[error("cannot read or write")]
+    Io(#[from] std::io::Error),
+    /// The prompt.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+}
+
+/// How answers are written.
+#[derive(Clone, Copy)]
+enum Style {
+    Rows(Format),
+    Csv,
+}
+
+/// Runs `elava sql`.
+///
+/// # Errors
+/// [`SqlError`].
+pub fn sql(args: &SqlArgs) -> Result<(), SqlError> {
+    let source = args.source()?;
+    let style = args.style();
+    let statement = match &args.statement {
+        Some(statement) => statement.clone(),
+        None if std::io::stdin().is_terminal() => return Ok(prompt::run(&source, style)?),
+        None => std::io::read_to_string(std::io::stdin())?,
+    };
+    Ok(write(&source.ask(&statement)?, style)?)
+}
+
+fn write(answer: &Answer, style: Style) -> std::io::Result<()> {
+    match style {
+        Style::Rows(format) => {
+            let columns: Vec<&str> = answer.columns.iter().map(String::as_str).collect();
+            show::rows(&answer.rows, &columns, format, "no rows")
+        }
+        Style::Csv => show::print(&csv::text(answer)),
+    }
+}
+
+impl SqlArgs {
+    fn style(&self) -> Style {
+        match (self.csv, self.table) {
+            (true, _) => Style::Csv,
+            (false, true) => Style::Rows(Format::Table),
+            (false, false) => Style::Rows(Format::choose(self.json)),
+        }
+    }
+
+    fn source(&self) -> Result<Source, SqlError> {
+        if let Some(file) = &self.db {
+            return Ok(Source::file(file)?);
+        }
+        let address = match self.sql_addr {
+            Some(Address::Off) => return Err(SqlError::Off),
+            Some(Address::On(address)) => address,
+            None => DEFAULT_ADDRESS,
+        };
+        let extension = Extension { file: self.sql_extension.clone(), install: self.sql_install_extension };
+        Ok(Source::live(address, &self.token()?, &extension)?)
+    }
+
+    fn token(&self) -> Result<Token, SqlError> {
+        if let Some(token) = Token::from_environment()? {
+            return Ok(token);
+        }
+        let beside = ["history.duckdb", ".elava/history.duckdb"].map(|history| token_file(history.as_ref()));
+        let file = self.sql_token_file.clone().or_else(|| beside.into_iter().find(|file| file.exists()));
+        Ok(Token::read(&file.ok_or(SqlError::NoToken)?)?)
+    }
+}

@@ -1,0 +1,130 @@
+//! Where statements run. Both places run the same SQL.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use duckdb::{AccessMode, Config, Connection};
+use elava_detector::live::{Extension, ExtensionError, Token};
+use serde_json::Value;
+
+use crate::show::Row;
+
+/// An open history.
+pub(super) struct Source {
+    connection: Connection,
+    /// How the rows of a statement are had.
+    rows_of: fn(&str) -> String,
+}
+
+/// The rows of an answer, and its columns in order.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Vec<Row>,
+}
+
+/// Why a history cannot be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The protocol.
+    #[error(transparent)]
+    Extension(#[from] ExtensionError),
+    /// The detector.
+    #[error("the detector does not serve SQL at {address}: {reason}")]
+    Live {
+        /// Where it was asked.
+        address: SocketAddr,
+        /// DuckDB's words, without the token.
+        reason: String,
+    },
+    /// The file.
+    #[error("cannot open {} (while a detector runs, leave out --db)", file.display())]
+    File {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        source: duckdb::Error,
+    },
+    /// The statement.
+    #[error("{0}")]
+    Statement(String),
+    /// A value that is no JSON.
+    #[error("DuckDB gave a value that is not JSON")]
+    Value(#[source] serde_json::Error),
+}
+
+impl Source {
+    /// The history of the running detector.
+    pub(super) fn live(address: SocketAddr, token: &Token, extension: &Extension) -> Result<Self, SourceError> {
+        let failed = |error: duckdb::Error| SourceError::Live {
+            address,
+            reason: error.to_string().replace(token.secret(), "…"),
+        };
+        let connection = Connection::open_in_memory().map_err(failed)?;
+        extension.load(&connection)?;
+        connection.execute_batch(include_str!("session.sql")).map_err(failed)?;
+        let attach = format!("ATTACH 'quack:{address}' AS elava (TOKEN '{}')", token.secret().replace('\'', "''"));
+        connection.execute_batch(&attach).map_err(failed)?;
+        let rows_of = |sql: &str| format!("quack_query_by_name('elava', '{}')", sql.replace('\'', "''"));
+        Ok(Self { connection, rows_of })
+    }
+
+    /// A history file that nobody holds.
+    pub(super) fn file(file: &Path) -> Result<Self, SourceError> {
+        let failed = |source| SourceError::File { file: file.to_owned(), source };
+        let config = Config::default().access_mode(AccessMode::ReadOnly).map_err(failed)?;
+        let connection = Connection::open_with_flags(file, config).map_err(failed)?;
+        connection.execute_batch(include_str!("session.sql")).map_err(failed)?;
+        // lines of their own: a statement may end in a comment
+        let rows_of = |sql: &str| format!("(\n{}\n)", sql.trim_end_matches(|c: char| c == ';' || c.is_whitespace()));
+        Ok(Self { connection, rows_of })
+    }
+
+    /// Runs one statement.
+    pub(super) fn ask(&self, sql: &str) -> Result<Answer, SourceError> {
+        let failed = |error: duckdb::Error| SourceError::Statement(error.to_string());
+        // every value as JSON, under the name of its column
+        let sql = format!("SELECT to_json(COLUMNS(*))::VARCHAR FROM {}", (self.rows_of)(sql));
+        let mut statement = self.connection.prepare(&sql).map_err(failed)?;
+        let mut rows = statement.query([]).map_err(failed)?;
+        let columns = rows.as_ref().map(|statement| statement.column_names()).unwrap_or_default();
+        let mut answer = Answer { columns, rows: Vec::new() };
+        while let Some(row) = rows.next().map_err(failed)? {
+            let cell = |(index, name): (usize, &String)| {
+                let text: Option<String> = row.get(index).map_err(failed)?;
+                let value = text.map_or(Ok(Value::Null), |text| serde_json::from_str(&text));
+                Ok((name.clone(), value.map_err(SourceError::Value)?))
+            };
+            let row: Result<Row, SourceError> = answer.columns.iter().enumerate().map(cell).collect();
+            answer.rows.push(row?);
+        }
+        Ok(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+    use crate::sql::csv;
+
+    #[test]
+    fn values_of_every_kind() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("h.duckdb");
+        drop(Connection::open(&file).expect("a file"));
+        let source = Source::file(&file).expect("nobody holds it");
+        let sql = "SELECT 1 AS n, NULL AS nothing, 'a \"b\", c' AS s, TIMESTAMPTZ '2026-01-01 00:00:00+00' AS at,
+            MAP {'k': 'v'} AS tags, '{\"x\": [1]}'::JSON AS j, 1.50::DECIMAL(9, 2) AS d, 2 AS n -- end";
+        let answer = source.ask(sql).expect("rows");
+        expect![[r#"
+            n,nothing,s,at,tags,j,d,n_1
+            1,,"a ""b"", c",2026-01-01 00:00:00+00,"{""k"":""v""}","{""x"":[1]}",1.5,2
+        "#]]
+        .assert_eq(&csv::text(&answer));
+        assert!(source.ask("SELECT wrong").expect_err("no column").to_string().contains("wrong"));
+        source.ask("DROP TABLE x").expect_err("no rows");
+        source.ask("CREATE TABLE x AS SELECT 1").expect_err("no rows");
+    }
+}

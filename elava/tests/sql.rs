@@ -1,0 +1,143 @@
+//! `elava sql`, the real process, over a served history and over a file.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use elava_detector::Detector;
+use elava_detector::live::{Extension, LiveOptions, TokenSource};
+use elava_schemas::config::Config;
+
+/// A folder with a history in it, as `elava-detector` leaves it there.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn history(&self) -> PathBuf {
+        self.0.path().join("history.duckdb")
+    }
+
+    fn elava(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_elava"))
+            .current_dir(self.0.path())
+            .arg("sql")
+            .args(arguments)
+            .env_remove("ELAVA_DB")
+            .env_remove("ELAVA_SQL_TOKEN")
+            .env("ELAVA_SQL_EXTENSION", extension())
+            .stdin(Stdio::null())
+            .output()
+            .expect("the binary")
+    }
+}
+
+fn extension() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../.local/duckdb/quack.duckdb_extension")
+}
+
+fn said(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn over_the_running_detector() {
+    let folder = Folder::new();
+    let mut detector = Detector::open(&folder.history(), &Config::default()).expect("a history");
+    let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let options = LiveOptions {
+        address,
+        token: TokenSource::Made(elava_detector::live::token_file(&folder.history())),
+        extension: Extension { file: Some(extension()), install: false },
+        timeout: Duration::from_secs(2),
+        memory: 64 << 20,
+    };
+    detector.serve_sql(&options).expect("served");
+    let address = address.to_string();
+    let ask = |arguments: &[&str]| folder.elava(&[&["--sql-addr", &address], arguments].concat());
+    for (arguments, expected) in [
+        (
+            &["SELECT 1 AS one, NULL AS none, MAP {'k': 'it''s'} AS tags; "][..],
+            "{\"one\":1,\"none\":null,\"tags\":{\"k\":\"it's\"}}\n",
+        ),
+        (&["FROM changes_since(now() - INTERVAL 24 HOUR)"], ""),
+        (&["--csv", "SELECT 'a,b' AS x, 2 AS y -- all"], "x,y\n\"a,b\",2\n"),
+        (&["--table", "FROM resources"], "no rows\n"),
+    ] {
+        let (out, err) = said(&ask(arguments));
+        assert_eq!((out.as_str(), err.as_str()), (expected, ""), "{arguments:?}");
+    }
+    for (arguments, expected) in [
+        (&["DROP TABLE changes"][..], "Authorization failed"),
+        (&["SELECT wrong FROM resources"], "wrong"),
+        (
+            &["SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range = -1"],
+            "ended after 2 s",
+        ),
+    ] {
+        let output = ask(arguments);
+        let (out, err) = said(&output);
+        assert_eq!((output.status.code(), out.as_str()), (Some(1), ""), "{arguments:?}");
+        assert!(err.contains(expected), "{arguments:?}: {err}");
+    }
+    let file = folder.0.path().join("other");
+    fs::write(&file, "another-token-another-token").expect("a file");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("permissions");
+    let (out, err) = said(&ask(&["--sql-token-file", "other", "SELECT 1"]));
+    assert_eq!(out, "");
+    assert!(err.contains("Authentication failed") && !err.contains("another-token"), "{err}");
+}
+
+#[test]
+fn over_a_file() {
+    let folder = Folder::new();
+    let history = folder.history();
+    let history = history.to_str().expect("a path");
+    let detector = Detector::open(&folder.history(), &Config::default()).expect("a history");
+    let (_, err) = said(&folder.elava(&["--db", history, "SELECT 1"]));
+    assert!(err.contains("leave out --db"), "{err}");
+    drop(detector);
+    let (out, err) = said(&folder.elava(&["--db", history, "SELECT count(*) AS n FROM resources"]));
+    assert_eq!((out.as_str(), err.as_str()), ("{\"n\":0}\n", ""));
+    let (_, err) = said(&folder.elava(&["SELECT 1"]));
+    assert!(err.contains("no token"), "{err}");
+}
+
+#[test]
+fn at_a_prompt() {
+    let folder = Folder::new();
+    drop(Detector::open(&folder.history(), &Config::default()).expect("a history"));
+    // what the screen shows, and what is typed then
+    let keys = [
+        ("elava> ", r".json\n"),
+        ("elava> ", r"SELECT 40 +\n"),
+        ("+", r"2 AS answer;\n"),
+        ("{\"answer\":42}", r"FROM changes_si\t"),
+        ("changes_since(", r"now());\n"),
+        ("elava> ", r".csv\n"),
+        ("elava> ", r"SELECT 'x' AS y;\n"),
+        ("y\r\nx", r"SELECT wrong;\n"),
+        ("Binder Error", r".quit\n"),
+    ];
+    let keys: String = keys.iter().map(|(shown, typed)| format!("{}\t{typed}\n", shown.escape_default())).collect();
+    let input = folder.0.path().join("keys");
+    fs::write(&input, keys).expect("a file");
+    let output = Command::new("python3")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/prompt.py"))
+        .args([env!("CARGO_BIN_EXE_elava"), "sql", "--db"])
+        .arg(folder.history())
+        .env("TERM", "xterm")
+        .env("XDG_STATE_HOME", folder.0.path())
+        .stdin(fs::File::open(input).expect("a file"))
+        .output()
+        .expect("python");
+    assert!(output.status.success(), "{:?}", said(&output));
+    let kept = fs::read_to_string(folder.0.path().join("elava/sql_history")).expect("what was typed");
+    assert!(kept.contains("SELECT 40"), "{kept}");
+}
