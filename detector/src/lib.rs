@@ -20,5 +20,5 @@ mod scans;
 mod store;
 
 pub use detector::{Detector, SetupError};
-pub use query::Query;
+pub use query::{CostBy, Query, ScopeFilter};
 pub use store::{History, HistoryError};

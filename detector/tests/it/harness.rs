@@ -97,10 +97,13 @@ impl Bench {
     }
 }
 
+/// An hour into the test, for SQL: relative times are seen from there.
+const NOW: &str = "SET TimeZone = 'UTC'; SET VARIABLE now = TIMESTAMPTZ '2026-01-01 01:00:00+00'";
+
 /// Rows of a query, columns joined by ` | `.
 pub(crate) fn rows(path: &std::path::Path, sql: &str) -> String {
     let connection = duckdb::Connection::open(path).expect("nobody else has it open");
-    connection.execute_batch("SET TimeZone = 'UTC'").expect("a setting");
+    connection.execute_batch(NOW).expect("settings");
     let mut statement =
         connection.prepare(&format!("SELECT concat_ws(' | ', COLUMNS(*)::VARCHAR) FROM ({sql})")).expect(sql);
     let mut text = String::new();

@@ -1,0 +1,104 @@
+CREATE OR REPLACE MACRO pointer(path, key) AS path || '/' || replace(replace(key, '~', '~0'), '/', '~1');
+COMMENT ON MACRO pointer IS 'A JSON Pointer (RFC 6901) to a member of what another one points to';
+
+CREATE OR REPLACE MACRO earlier(t1, t2) AS (
+    CASE
+        WHEN instant(t1) <= instant(t2) THEN instant(t1)
+        ELSE error('the first time must not be after the second one')
+    END
+);
+COMMENT ON MACRO earlier IS 'The first of two times that are given in order';
+
+-- Only what ended or began between the two times can differ; of that, only what differs in its hash is opened.
+CREATE OR REPLACE MACRO diff_between(t1, t2) AS TABLE
+WITH RECURSIVE former AS (
+    SELECT *
+    FROM closed
+    WHERE valid_from <= earlier(t1, t2)
+        AND valid_to > instant(t1)
+        AND valid_to <= instant(t2)
+), latter AS (
+    SELECT *
+    FROM (SELECT * FROM current UNION ALL SELECT * FROM closed)
+    WHERE valid_from > earlier(t1, t2)
+        AND valid_from <= instant(t2)
+        AND (valid_to IS NULL OR valid_to > instant(t2))
+), pairs AS MATERIALIZED (
+    SELECT resource_id, f AS former, l AS latter
+    FROM former f
+    FULL JOIN latter l USING (resource_id)
+    WHERE f.version IS DISTINCT FROM l.version
+), fields AS (
+    SELECT resource_id, path, former, latter
+    FROM (
+        SELECT resource_id, unnest(list_filter([
+            {path: '/name', former: to_json(former.name), latter: to_json(latter.name)},
+            {path: '/arn', former: to_json(former.arn), latter: to_json(latter.arn)},
+            {path: '/status', former: to_json(former.status), latter: to_json(latter.status)},
+            {path: '/created_at', former: to_json(rfc3339(former.created_at)), latter: to_json(rfc3339(latter.created_at))},
+            {path: '/relations', former: former.relations::JSON, latter: latter.relations::JSON},
+            -- tags that were or are unknown never differ
+            {
+                path: '/tags',
+                former: CASE WHEN latter.tags IS NOT NULL THEN to_json(former.tags) END,
+                latter: CASE WHEN former.tags IS NOT NULL THEN to_json(latter.tags) END
+            },
+            {path: '/attributes', former: former.attributes::JSON, latter: latter.attributes::JSON}
+        ], lambda field: field.former IS DISTINCT FROM field.latter), recursive := true)
+        FROM pairs
+        WHERE former IS NOT NULL AND latter IS NOT NULL
+    )
+    UNION ALL
+    -- into objects, to the members that differ; each object is read once
+    SELECT
+        resource_id, pointer(path, member) AS path,
+        former_values[list_position(former_members, member)] AS former,
+        latter_values[list_position(latter_members, member)] AS latter
+    FROM (
+        SELECT
+            *,
+            unnest(list_filter(
+                list_distinct(former_members || latter_members),
+                lambda member: former_values[list_position(former_members, member)]
+                    IS DISTINCT FROM latter_values[list_position(latter_members, member)]
+            )) AS member
+        FROM (
+            SELECT
+                resource_id, path,
+                json_keys(former) AS former_members, former -> '$.*' AS former_values,
+                json_keys(latter) AS latter_members, latter -> '$.*' AS latter_values
+            FROM fields
+            WHERE json_type(former) = 'OBJECT' AND json_type(latter) = 'OBJECT'
+        )
+    )
+), diffs AS (
+    -- each text begins with its path, and so they sort by it
+    SELECT resource_id, to_json(list_sort(list(
+        CASE
+            WHEN former IS NULL THEN json_object('path', path, 'after', latter)
+            WHEN latter IS NULL THEN json_object('path', path, 'before', former)
+            ELSE json_object('path', path, 'before', former, 'after', latter)
+        END
+    ))) AS diff
+    FROM fields
+    WHERE (json_type(former) = 'OBJECT' AND json_type(latter) = 'OBJECT') IS NOT TRUE
+    GROUP BY resource_id
+)
+SELECT
+    CASE WHEN p.former IS NULL THEN 'appeared' WHEN p.latter IS NULL THEN 'disappeared' ELSE 'changed' END AS change,
+    k.key, k.provider, k.account, k.region, k.type, k.id,
+    coalesce(p.latter.name, p.former.name) AS name,
+    d.diff,
+    p.former.monthly_cost_usd AS cost_before,
+    p.latter.monthly_cost_usd AS cost_after,
+    version_text(p.former.version) AS previous_version,
+    version_text(p.latter.version) AS current_version,
+    p.former.valid_from AS previous_valid_from,
+    p.latter.valid_from AS current_valid_from
+FROM pairs p
+JOIN keys k USING (resource_id)
+LEFT JOIN diffs d USING (resource_id)
+WHERE p.former IS NULL OR p.latter IS NULL OR d.diff IS NOT NULL
+ORDER BY k.key;
+COMMENT ON MACRO TABLE diff_between IS
+'The whole estate at two times: what appeared, disappeared or changed, net of what happened in between. diff is a list of {path, before, after}, paths are JSON Pointers';
