@@ -5,7 +5,8 @@
 
 pub mod args;
 pub mod ask;
+pub mod command;
+pub mod paint;
 pub mod show;
-pub mod status;
 pub mod time;
 pub mod up;
