@@ -46,6 +46,11 @@ impl Bench {
         self.detector = Some(Detector::open(&self.path, &self.config).expect("the same history"));
     }
 
+    /// Ends it, so that others can open its file.
+    pub(crate) fn stop(&mut self) {
+        self.detector = None;
+    }
+
     pub(crate) fn block<T>(&self, future: impl Future<Output = T>) -> T {
         // block_in_place needs a worker
         self.runtime.block_on(future)
@@ -73,9 +78,14 @@ impl Bench {
 
     /// Answers a question as the running detector does.
     pub(crate) fn ask(&self, body: &Value) -> Vec<Value> {
+        self.try_ask(body).expect("an answer")
+    }
+
+    /// Answers a question, or says why not.
+    pub(crate) fn try_ask(&self, body: &Value) -> Result<Vec<Value>, String> {
         let body = Bytes::from(body.to_string());
-        let lines = self.block(self.stage().answer("elava.history.query", body)).expect("an answer");
-        lines.iter().map(|line| serde_json::from_slice(line).expect("JSON")).collect()
+        let lines = self.block(self.stage().answer("elava.history.query", body))?;
+        Ok(lines.iter().map(|line| serde_json::from_slice(line).expect("JSON")).collect())
     }
 
     /// Closes the history, runs SQL on it and gives its rows as texts; then starts again.

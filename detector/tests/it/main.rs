@@ -1,7 +1,10 @@
 //! The detector over real DuckDB files: batches in, changes and history out.
 
+mod cookbook;
 mod detect;
 mod harness;
 mod recorder;
 mod restart;
 mod sql;
+mod story;
+mod vocabulary;

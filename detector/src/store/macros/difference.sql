@@ -24,6 +24,7 @@ WITH RECURSIVE former AS (
         AND valid_from <= instant(t2)
         AND (valid_to IS NULL OR valid_to > instant(t2))
 ), pairs AS MATERIALIZED (
+    -- where a resource is missing, all of its row is null
     SELECT resource_id, f AS former, l AS latter
     FROM former f
     FULL JOIN latter l USING (resource_id)
@@ -46,7 +47,7 @@ WITH RECURSIVE former AS (
             {path: '/attributes', former: former.attributes::JSON, latter: latter.attributes::JSON}
         ], lambda field: field.former IS DISTINCT FROM field.latter), recursive := true)
         FROM pairs
-        WHERE former IS NOT NULL AND latter IS NOT NULL
+        WHERE former.version IS NOT NULL AND latter.version IS NOT NULL
     )
     UNION ALL
     -- into objects, to the members that differ; each object is read once
@@ -85,7 +86,11 @@ WITH RECURSIVE former AS (
     GROUP BY resource_id
 )
 SELECT
-    CASE WHEN p.former IS NULL THEN 'appeared' WHEN p.latter IS NULL THEN 'disappeared' ELSE 'changed' END AS change,
+    CASE
+        WHEN p.former.version IS NULL THEN 'appeared'
+        WHEN p.latter.version IS NULL THEN 'disappeared'
+        ELSE 'changed'
+    END AS change,
     k.key, k.provider, k.account, k.region, k.type, k.id,
     coalesce(p.latter.name, p.former.name) AS name,
     d.diff,
@@ -98,7 +103,7 @@ SELECT
 FROM pairs p
 JOIN keys k USING (resource_id)
 LEFT JOIN diffs d USING (resource_id)
-WHERE p.former IS NULL OR p.latter IS NULL OR d.diff IS NOT NULL
+WHERE p.former.version IS NULL OR p.latter.version IS NULL OR d.diff IS NOT NULL
 ORDER BY k.key;
 COMMENT ON MACRO TABLE diff_between IS
 'The whole estate at two times: what appeared, disappeared or changed, net of what happened in between. diff is a list of {path, before, after}, paths are JSON Pointers';

@@ -48,7 +48,7 @@ CREATE OR REPLACE MACRO instant_of(word) AS (
             word, '[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)'
         )
             THEN regexp_replace(
-                regexp_replace(word, '^(.{10}).([0-9]+:[0-9]+) ?(Z|[+-].*)$', '\1 \2:00\3'),
+                regexp_replace(replace(replace(word, ' -', '-'), ' +', '+'), '^(.{10}).([0-9]+:[0-9]+) ?(Z|[+-].*)$', '\1 \2:00\3'),
                 '([+-][0-9]{2})([0-9]{2})$', '\1:\2'
             )::TIMESTAMPTZ
         WHEN word IS NOT NULL THEN error(
