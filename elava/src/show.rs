@@ -72,7 +72,11 @@ fn csv(rows: &[Row]) -> String {
         return String::new();
     }
     let field = |text: &str| {
-        if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+        if text.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", text.replace('"', "\"\""))
+        } else {
+            text.to_owned()
+        }
     };
     let value = |value: Option<&Value>| match value {
         None | Some(Value::Null) => String::new(),
@@ -80,9 +84,7 @@ fn csv(rows: &[Row]) -> String {
         Some(other) => field(&other.to_string()),
     };
     let mut lines = vec![columns.iter().map(|name| field(name)).collect::<Vec<_>>().join(",")];
-    lines.extend(rows.iter().map(|row| {
-        columns.iter().map(|name| value(row.get(*name))).collect::<Vec<_>>().join(",")
-    }));
+    lines.extend(rows.iter().map(|row| columns.iter().map(|name| value(row.get(*name))).collect::<Vec<_>>().join(",")));
     lines.join("\r\n") + "\r\n"
 }
 

@@ -99,7 +99,8 @@ fn every_macro_answers() {
 #[test]
 fn fields_that_differ() {
     let mut bench = Bench::new();
-    let attributes = json!({"a": {"x": 1, "y~/": [1, 2]}, "n": null, "gone": true, "$d": "1", "same": {"k": 1}, "t": {"u": 1}});
+    let attributes =
+        json!({"a": {"x": 1, "y~/": [1, 2]}, "n": null, "gone": true, "$d": "1", "same": {"k": 1}, "t": {"u": 1}});
     bench.send(&[seen(None, "i-1", json!({"name": "web", "tags": {"a/b": "1"}, "attributes": attributes}))]);
     // between the two times: something that is changed back
     bench.send(&[seen(None, "i-1", json!({"name": "other", "tags": {"a/b": "1"}, "attributes": {}}))]);
@@ -156,21 +157,31 @@ fn questions_narrowed_by_scope_and_time() {
     for (query, ids) in [
         (json!({"query": "resources", "at": at, "scope": {"type": "rds:*"}}), "orders"),
         (json!({"query": "resources", "scope": {"account": "2*"}}), "i-dev1"),
-        (json!({"query": "resources", "tags": {"Team": "web", "Owner": null}, "scope": {"region": "eu-*"}}), "i-web2 i-web3"),
+        (
+            json!({"query": "resources", "tags": {"Team": "web", "Owner": null}, "scope": {"region": "eu-*"}}),
+            "i-web2 i-web3",
+        ),
         (json!({"query": "resources", "tags": {"Team": "nobody"}}), ""),
         (json!({"query": "resources", "limit": 1}), "i-batch"),
         (json!({"query": "violations", "at": at, "severity": "critical"}), "sg-admin"),
         (json!({"query": "violations"}), "vol-9 vol-9"),
         (json!({"query": "orphans"}), "vol-9"),
-        (json!({"query": "diff", "from": "2026-11-15T13:45:00Z", "to": at}), "the first time must not be after the second one"),
+        (
+            json!({"query": "diff", "from": "2026-11-15T13:45:00Z", "to": at}),
+            "the first time must not be after the second one",
+        ),
         (json!({"query": "diff", "from": at, "scope": {"type": "ec2:volume"}}), "vol-9"),
         (json!({"query": "diff", "from": at, "to": "2026-11-13T16:00:00Z"}), "sg-admin"),
         (json!({"query": "flapping", "since": "2026-11-09T12:00:00Z", "at_least": 4}), "i-dev1"),
-        (json!({"query": "changes", "since": "2026-11-15T12:00:00Z", "until": "2026-11-15T14:05:21Z", "types": ["modified", "disappeared"]}), "i-web1 orders"),
+        (
+            json!({"query": "changes", "since": "2026-11-15T12:00:00Z", "until": "2026-11-15T14:05:21Z", "types": ["modified", "disappeared"]}),
+            "i-web1 orders",
+        ),
         (json!({"query": "audit", "key": "nope"}), ""),
     ] {
         let found = bench.try_ask(&query).map(|rows| {
-            let id = |row: &serde_json::Value| row["key"].as_str().and_then(|key| key.rsplit('/').next()).map(str::to_owned);
+            let id =
+                |row: &serde_json::Value| row["key"].as_str().and_then(|key| key.rsplit('/').next()).map(str::to_owned);
             rows.iter().filter_map(id).collect::<Vec<_>>().join(" ")
         });
         match found {
@@ -187,7 +198,8 @@ fn questions_narrowed_by_scope_and_time() {
         "data" 1 30.37
     "#]]
     .assert_eq(&costs.iter().map(line).collect::<String>());
-    let over = json!({"query": "cost_over_time", "since": "2026-11-14T12:00:00Z", "step_seconds": 86400, "by": "account"});
+    let over =
+        json!({"query": "cost_over_time", "since": "2026-11-14T12:00:00Z", "step_seconds": 86400, "by": "account"});
     assert!(bench.ask(&over).len() >= 6, "two accounts, three days and more");
     let stale = json!({"query": "coverage", "unseen_since": "2026-11-15T12:00:00Z"});
     assert_eq!(bench.ask(&stale).iter().map(|row| row["region"].clone()).collect::<Vec<_>>(), ["us-east-1"]);

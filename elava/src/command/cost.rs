@@ -157,10 +157,13 @@ mod tests {
         let at = |day: u32, name: Option<&str>, cost: f64| {
             row(json!({"as_of": format!("2026-11-0{day}T00:00:00Z"), "name": name, "monthly_cost_usd": cost}))
         };
-        let rows = [at(1, Some("a"), 10.0), at(1, None, 1.0), at(2, Some("a"), 5.0), at(2, None, 8.0), at(3, None, 8.0)];
+        let rows =
+            [at(1, Some("a"), 10.0), at(1, None, 1.0), at(2, Some("a"), 5.0), at(2, None, 8.0), at(3, None, 8.0)];
         let shown: Vec<String> = trends(&rows)
             .iter()
-            .map(|row| ["name", "then_usd", "now_usd", "change_usd", "trend"].map(|column| row[column].to_string()).join(" "))
+            .map(|row| {
+                ["name", "then_usd", "now_usd", "change_usd", "trend"].map(|column| row[column].to_string()).join(" ")
+            })
             .collect();
         expect![[r#"
             "a" 10.0 0.0 "-10.00" "█▅▁"

@@ -52,7 +52,7 @@ CREATE OR REPLACE MACRO instant_of(word) AS (
                 '([+-][0-9]{2})([0-9]{2})$', '\1:\2'
             )::TIMESTAMPTZ
         WHEN word IS NOT NULL THEN error(
-            '"' || word || '" is no time; write now, 30m, 24h, 7d, 2w, today, yesterday 14:00, monday, '
+            '"' || lower(word) || '" is no time; write now, 30m, 24h, 7d, 2w, today, yesterday 14:00, monday, '
             || '2026-11-20, 2026-11-20 14:00 or 2026-11-20T14:00:00Z (UTC unless it names an offset)'
         )
     END
