@@ -127,11 +127,25 @@ fn text(column: &str, value: &Value) -> String {
             seconds.trim_end_matches('Z').replace('T', " ")
         }
         Value::String(text) => text.clone(),
+        Value::Number(number) if column.ends_with("_seconds") => ago(number.as_f64().unwrap_or(0.0)),
         Value::Number(number) => number.as_f64().map_or_else(String::new, |value| match value {
             whole if whole.fract() == 0.0 => format!("{whole:.0}"),
             value => format!("{value:.2}"),
         }),
         other => other.to_string(),
+    }
+}
+
+/// A length of time to its two largest units.
+#[expect(clippy::cast_possible_truncation, reason = "whole seconds are enough")]
+fn ago(seconds: f64) -> String {
+    let seconds = seconds as i64;
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (1.., ..) => format!("{days}d {hours}h"),
+        (_, 1.., _) => format!("{hours}h {minutes}m"),
+        (_, _, 1..) => format!("{minutes}m {}s", seconds % 60),
+        _ => format!("{seconds}s"),
     }
 }
 
@@ -144,6 +158,13 @@ mod tests {
 
     fn row(value: &Value) -> Row {
         value.as_object().expect("an object").clone()
+    }
+
+    #[test]
+    fn lengths_of_time_read_well() {
+        for (seconds, expected) in [(0.4, "0s"), (61.0, "1m 1s"), (7200.0, "2h 0m"), (180_000.0, "2d 2h")] {
+            assert_eq!(text("age_seconds", &json!(seconds)), expected);
+        }
     }
 
     #[test]

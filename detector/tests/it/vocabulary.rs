@@ -125,6 +125,40 @@ fn fields_that_differ() {
     assert_eq!(bench.sql("SELECT id FROM diff_between('2026-01-01 00:04', '2026-01-01 00:05')"), "");
 }
 
+/// SQL compares two versions just as the detector does.
+#[test]
+fn fields_differ_in_sql_as_they_do_in_changes() {
+    let mut bench = Bench::new();
+    let pairs = [
+        (json!({"a": [1, {"b": 2, "c": [3]}]}), json!({"a": [1, {"b": 3, "c": [3]}]})),
+        (json!({"a": [1, 2]}), json!({"a": [1, 2, 3]})),
+        (json!({"a": []}), json!({"a": {}})),
+        (json!({"a": null, "b": {}}), json!({"b": {"c": null}})),
+        (json!({"a": [[1], [2, 3]]}), json!({"a": [[1], [2]]})),
+        (json!({"": 1, "/": {"~": "x"}, "0": [false]}), json!({"": 2, "/": {"~": "y"}, "0": [true]})),
+        (json!({"a": {"b": {"c": {"d": 1.5}}}}), json!({"a": {"b": {"c": {"d": "1.5"}}}})),
+        (json!({"a": "quote \" and \\ and ü\n"}), json!({"a": "$.x"})),
+    ];
+    let rows = |after: bool| -> Vec<_> {
+        let row = |(n, (a, b)): (usize, &(serde_json::Value, serde_json::Value))| {
+            seen(None, &format!("i-{n}"), json!({"attributes": if after { b } else { a }}))
+        };
+        pairs.iter().enumerate().map(row).collect()
+    };
+    bench.send(&rows(false));
+    bench.send(&rows(true));
+    for (n, (before, after)) in pairs.iter().enumerate() {
+        let mut expected = Vec::new();
+        elava_schemas::field_diffs("/attributes", before, after, &mut expected);
+        expected.sort_by(|a, b| a.path.cmp(&b.path));
+        let query = json!({"query": "diff", "from": "2026-01-01T00:01:00Z", "to": "2026-01-01T00:02:00Z"});
+        let found = bench.ask(&query).into_iter().find(|row| row["id"] == format!("i-{n}")).expect("it differs");
+        let mut found: Vec<elava_schemas::FieldDiff> = serde_json::from_value(found["diff"].clone()).expect("a diff");
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        assert_eq!(found, expected, "{before} {after}");
+    }
+}
+
 #[test]
 fn gone_and_back() {
     let mut bench = Bench::new();
@@ -192,10 +226,10 @@ fn questions_narrowed_by_scope_and_time() {
     let costs = bench.ask(&json!({"query": "cost", "at": at, "by": {"tag": "Team"}}));
     let line = |row: &serde_json::Value| format!("{} {} {}\n", row["name"], row["resources"], row["monthly_cost_usd"]);
     expect![[r#"
-        "web" 3 182.21
+        "web" 3 189.8
+        "data" 1 30.37
         null 2 8.0
         "orders" 1 0.0
-        "data" 1 30.37
     "#]]
     .assert_eq(&costs.iter().map(line).collect::<String>());
     let over =

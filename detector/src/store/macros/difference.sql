@@ -1,6 +1,29 @@
 CREATE OR REPLACE MACRO pointer(path, key) AS path || '/' || replace(replace(key, '~', '~0'), '/', '~1');
 COMMENT ON MACRO pointer IS 'A JSON Pointer (RFC 6901) to a member of what another one points to';
 
+CREATE OR REPLACE MACRO compared_inside(former, latter) AS coalesce(
+    (json_type(former) = 'OBJECT' AND json_type(latter) = 'OBJECT') OR (
+        json_type(former) = 'ARRAY' AND json_type(latter) = 'ARRAY'
+        AND json_array_length(former) = json_array_length(latter)
+    ),
+    false
+);
+COMMENT ON MACRO compared_inside IS
+'Whether two values are compared member by member: objects, and arrays of one length. Others are compared as a whole';
+
+CREATE OR REPLACE MACRO members(value) AS (
+    CASE json_type(value)
+        WHEN 'OBJECT' THEN json_keys(value)
+        ELSE list_transform(range(json_array_length(value)::BIGINT), lambda position: position::VARCHAR)
+    END
+);
+COMMENT ON MACRO members IS 'Keys of an object, positions of an array';
+
+CREATE OR REPLACE MACRO member_values(value) AS (
+    CASE json_type(value) WHEN 'OBJECT' THEN value -> '$.*' ELSE value -> '$[*]' END
+);
+COMMENT ON MACRO member_values IS 'Values of an object or an array, in the order of members';
+
 CREATE OR REPLACE MACRO earlier(t1, t2) AS (
     CASE
         WHEN instant(t1) <= instant(t2) THEN instant(t1)
@@ -50,7 +73,7 @@ WITH RECURSIVE former AS (
         WHERE former.version IS NOT NULL AND latter.version IS NOT NULL
     )
     UNION ALL
-    -- into objects, to the members that differ; each object is read once
+    -- into objects and arrays, to the members that differ; each is read once
     SELECT
         resource_id, pointer(path, member) AS path,
         former_values[list_position(former_members, member)] AS former,
@@ -66,10 +89,10 @@ WITH RECURSIVE former AS (
         FROM (
             SELECT
                 resource_id, path,
-                json_keys(former) AS former_members, former -> '$.*' AS former_values,
-                json_keys(latter) AS latter_members, latter -> '$.*' AS latter_values
+                members(former) AS former_members, member_values(former) AS former_values,
+                members(latter) AS latter_members, member_values(latter) AS latter_values
             FROM fields
-            WHERE json_type(former) = 'OBJECT' AND json_type(latter) = 'OBJECT'
+            WHERE compared_inside(former, latter)
         )
     )
 ), diffs AS (
@@ -82,7 +105,7 @@ WITH RECURSIVE former AS (
         END
     ))) AS diff
     FROM fields
-    WHERE (json_type(former) = 'OBJECT' AND json_type(latter) = 'OBJECT') IS NOT TRUE
+    WHERE NOT compared_inside(former, latter)
     GROUP BY resource_id
 )
 SELECT
