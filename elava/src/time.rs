@@ -31,7 +31,7 @@ fn ago(word: &str, now: Timestamp) -> Option<Timestamp> {
     let (number, unit) = word.split_at_checked(word.len().checked_sub(1)?)?;
     let number = number.strip_suffix(' ').unwrap_or(number);
     // as many as the macro takes
-    if number.len() > 6 || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+    if number.len() > 7 || !number.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     let seconds = match unit {

@@ -14,49 +14,43 @@ impl Query {
     pub(super) fn statement(&self) -> (&'static str, Vec<Parameter>) {
         match self {
             Self::Resources { at, scope, tags, limit } => {
-                let mut parameters = vec![latest(*at)];
-                parameters.extend(scope.parameters());
-                parameters.push(if tags.is_empty() { Parameter::Null } else { json(tags) });
-                parameters.push(number(limit.unwrap_or(LIMIT)));
-                (include_str!("../store/queries/resources.sql"), parameters)
+                let tags = if tags.is_empty() { Parameter::Null } else { json(tags) };
+                let rest = [tags, number(limit.unwrap_or(LIMIT))];
+                (include_str!("../store/queries/resources.sql"), scope.between([latest(*at)], rest))
             }
             Self::History { key } => (include_str!("../store/queries/history.sql"), vec![text(key)]),
             Self::Changes { since, until, scope, types, limit, baseline } => {
-                let mut parameters = vec![instant(since.unwrap_or_default()), latest(*until)];
-                parameters.extend(scope.parameters());
-                parameters.push(if types.is_empty() { Parameter::Null } else { json(types) });
-                parameters.extend([Parameter::Boolean(*baseline), number(limit.unwrap_or(LIMIT))]);
-                (include_str!("../store/queries/changes.sql"), parameters)
+                let types = if types.is_empty() { Parameter::Null } else { json(types) };
+                let rest = [types, Parameter::Boolean(*baseline), number(limit.unwrap_or(LIMIT))];
+                let times = [instant(since.unwrap_or_default()), latest(*until)];
+                (include_str!("../store/queries/changes.sql"), scope.between(times, rest))
             }
             Self::Diff { from, to, scope } => {
-                let parameters = [instant(*from), latest(*to)].into_iter().chain(scope.parameters());
-                (include_str!("../store/queries/diff.sql"), parameters.collect())
+                (include_str!("../store/queries/diff.sql"), scope.between([instant(*from), latest(*to)], []))
             }
             Self::Violations { at, scope, severity } => {
-                let mut parameters = vec![latest(*at)];
-                parameters.extend(scope.parameters());
-                parameters.push(optional(severity.as_deref()));
-                (include_str!("../store/queries/violations.sql"), parameters)
+                let severity = [optional(severity.as_deref())];
+                (include_str!("../store/queries/violations.sql"), scope.between([latest(*at)], severity))
             }
             Self::Audit { key } => (include_str!("../store/queries/audit.sql"), vec![text(key)]),
             Self::Cost { at, by, scope } => {
-                let parameters = [latest(*at)].into_iter().chain(by.parameters()).chain(scope.parameters());
-                (include_str!("../store/queries/cost.sql"), parameters.collect())
+                let [what, tag] = by.parameters();
+                (include_str!("../store/queries/cost.sql"), scope.between([latest(*at), what, tag], []))
             }
             Self::CostOverTime { since, step_seconds, by, scope } => {
-                let step = text(&format!("{}s", (*step_seconds).max(1)));
-                let parameters = [instant(*since), step].into_iter().chain(by.parameters()).chain(scope.parameters());
-                (include_str!("../store/queries/cost_over_time.sql"), parameters.collect())
+                let step = text(&format!("{}s", (*step_seconds).clamp(1, 9_999_999)));
+                let [what, tag] = by.parameters();
+                let before = [instant(*since), step, what, tag];
+                (include_str!("../store/queries/cost_over_time.sql"), scope.between(before, []))
             }
             Self::Flapping { since, at_least, scope } => {
-                let parameters = [instant(*since), number(*at_least)].into_iter().chain(scope.parameters());
-                (include_str!("../store/queries/flapping.sql"), parameters.collect())
+                let before = [instant(*since), number(*at_least)];
+                (include_str!("../store/queries/flapping.sql"), scope.between(before, []))
             }
-            Self::Orphans { scope } => (include_str!("../store/queries/orphans.sql"), scope.parameters().into()),
+            Self::Orphans { scope } => (include_str!("../store/queries/orphans.sql"), scope.between([], [])),
             Self::Coverage { scope, unseen_since } => {
                 let unseen = unseen_since.map_or(Parameter::Null, instant);
-                let parameters = scope.parameters().into_iter().chain([unseen]);
-                (include_str!("../store/queries/coverage.sql"), parameters.collect())
+                (include_str!("../store/queries/coverage.sql"), scope.between([], [unseen]))
             }
             Self::Summary {} => (include_str!("../store/queries/summary.sql"), Vec::new()),
         }
@@ -64,8 +58,14 @@ impl Query {
 }
 
 impl ScopeFilter {
-    fn parameters(&self) -> [Parameter; 3] {
-        [&self.account, &self.region, &self.kind].map(|pattern| optional(pattern.as_deref()))
+    /// Its three parameters between others.
+    fn between<const BEFORE: usize, const AFTER: usize>(
+        &self,
+        before: [Parameter; BEFORE],
+        after: [Parameter; AFTER],
+    ) -> Vec<Parameter> {
+        let patterns = [&self.account, &self.region, &self.kind].map(|pattern| optional(pattern.as_deref()));
+        before.into_iter().chain(patterns).chain(after).collect()
     }
 }
 

@@ -62,6 +62,8 @@ fn every_macro_answers() {
         ("FROM tag_changes_since('7d', ['owner'])", ""),
         ("SELECT change, count(*) FROM diff_between('7d', 'now') GROUP BY change ORDER BY change", "appeared | 2\nchanged | 2\ndisappeared | 1\n"),
         ("SELECT id FROM diff_between('2026-11-15 13:00', '2026-11-15 14:42')", "i-web1\n"),
+        ("SELECT change, count(*) FROM changed_between('7d', 'now') GROUP BY change ORDER BY change", "appeared | 2\nchanged | 2\ndisappeared | 1\n"),
+        ("SELECT id, previous_version = current_version FROM changed_between('2026-11-15 13:00', '2026-11-15 14:42')", "i-web1 | -\n"),
         ("FROM diff_between('now', 'now')", ""),
         ("FROM diff_between('now', '24h')", "Invalid Input Error: the first time must not be after the second one"),
         ("SELECT id, policy FROM open_violations ORDER BY policy", "vol-9 | day2.orphans.unowned_volume\nvol-9 | day2.tags.owner\n"),

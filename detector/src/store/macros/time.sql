@@ -25,7 +25,7 @@ CREATE OR REPLACE MACRO instant_of(word) AS (
         WHEN regexp_full_match(word, '[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}(:[0-9]{2})?)')
             THEN word::TIMESTAMPTZ
         WHEN word = 'NOW' THEN present()
-        WHEN regexp_full_match(word, '[0-9]{1,6} ?[SMHDW]( AGO)?')
+        WHEN regexp_full_match(word, '[0-9]{1,7} ?[SMHDW]( AGO)?')
             THEN present() - to_seconds(
                 regexp_extract(word, '^[0-9]+')::BIGINT
                 * CASE regexp_extract(word, '[A-Z]')
