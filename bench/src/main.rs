@@ -69,10 +69,11 @@ async fn run_until_told(args: Args) -> anyhow::Result<Finished> {
 async fn run(args: Args) -> anyhow::Result<()> {
     let own = std::env::current_exe()?;
     let beside = own.parent().context("this program is in no folder")?.to_path_buf();
+    // The stages and the server run in folders of their own.
     let programs = Programs {
-        binaries: args.binaries.unwrap_or(beside),
+        binaries: std::path::absolute(args.binaries.unwrap_or(beside))?,
         nats_server: find_nats_server(args.nats_server.as_deref())?,
-        policies: args.policies,
+        policies: std::path::absolute(args.policies)?,
     };
     let chosen = |bench| args.which.is_empty() || args.which.contains(&bench);
     if chosen(Bench::Idle) {

@@ -56,15 +56,45 @@ fn url(folder: &Path) -> Option<String> {
     ports.nats.into_iter().next()
 }
 
-/// The nats-server to use: the one given, else that of `make setup`, else the one on PATH.
+/// The nats-server to use: the one given, else that of `make setup`, else the one on PATH. As an
+/// absolute path, since it is started in another folder; a bare name is looked up on PATH.
 pub fn find(given: Option<&Path>) -> anyhow::Result<PathBuf> {
     let local = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.local/venv/bin/nats-server");
-    given
-        .map(Path::to_path_buf)
-        .or_else(|| local.exists().then_some(local))
-        .or_else(|| {
-            let path = std::env::var_os("PATH")?;
-            std::env::split_paths(&path).map(|folder| folder.join("nats-server")).find(|file| file.exists())
-        })
-        .context("no nats-server found: run `make setup`, or set ELAVA_NATS_SERVER")
+    let wanted = match given {
+        Some(given) if given.components().count() > 1 || given.exists() => given,
+        Some(bare) => return on_path(bare),
+        None if local.exists() => &local,
+        None => return on_path(Path::new("nats-server")),
+    };
+    std::path::absolute(wanted)
+        .ok()
+        .filter(|path| path.exists())
+        .with_context(|| format!("there is no nats-server at {}", wanted.display()))
+}
+
+fn on_path(name: &Path) -> anyhow::Result<PathBuf> {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|file| file.exists());
+    found.context("no nats-server found: run `make setup`, or set ELAVA_NATS_SERVER")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relative_path_is_made_absolute() {
+        // Tests run in the folder of their crate.
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for (given, expected) in [
+            ("src/main.rs", Some(manifest.join("src/main.rs"))),
+            ("Cargo.toml", Some(manifest.join("Cargo.toml"))),
+            ("src/nothing", None),
+            ("sh", on_path(Path::new("sh")).ok()),
+            ("no-such-server", None),
+        ] {
+            assert_eq!(find(Some(Path::new(given))).ok(), expected, "{given}");
+        }
+        assert!(on_path(Path::new("sh")).is_ok_and(|path| path.is_absolute()));
+    }
 }

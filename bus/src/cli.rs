@@ -19,7 +19,7 @@ Exit codes: 0 done, 1 failed or some records were rejected, 2 wrong usage or con
 
 /// The flags that every stage has.
 #[derive(Args, Clone, Debug)]
-pub struct StageArgs {
+pub struct StageArgs<P: Args = PipeArgs> {
     /// NATS server, such as nats://127.0.0.1:4222. Without it the stage is a filter: NDJSON in, NDJSON out
     #[arg(long, env = "ELAVA_NATS_URL", value_name = "URL")]
     pub nats: Option<String>,
@@ -44,6 +44,14 @@ pub struct StageArgs {
     #[arg(long, env = "ELAVA_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
 
+    /// What is used in a pipe only.
+    #[command(flatten)]
+    pub pipe: P,
+}
+
+/// The flags of a stage that reads a pipe.
+#[derive(Args, Clone, Debug)]
+pub struct PipeArgs {
     /// In a pipe: file to which what cannot be handled is appended [default: only logged]
     #[arg(long, env = "ELAVA_DEAD_LETTERS", value_name = "FILE")]
     pub dead_letters: Option<PathBuf>,
@@ -52,6 +60,10 @@ pub struct StageArgs {
     #[arg(long, env = "ELAVA_STATE", value_name = "FILE")]
     pub state: Option<PathBuf>,
 }
+
+/// For a program that only writes: it has nothing to reject and nothing to remember.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct NoPipeArgs {}
 
 /// How logs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -62,7 +74,7 @@ pub enum LogFormat {
     Json,
 }
 
-impl StageArgs {
+impl<P: Args> StageArgs<P> {
     /// How to reach NATS; `None` in a pipe.
     #[must_use]
     pub fn nats_options(&self) -> Option<NatsOptions> {

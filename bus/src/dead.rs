@@ -1,28 +1,20 @@
 //! Makes dead letters of rejected rows.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use elava_schemas::{DeadLetter, Timestamp};
 
-use crate::{Batch, Emit, Page, Rejection, message_subject};
+use crate::{Batch, Emit, Page, Rejection};
 
 /// How much of a row a dead letter carries.
 const MAX_BODY: usize = 64 * 1024;
 
 /// The dead letters of what `stage` rejected of `batch`.
-pub(crate) fn dead_letters<'a>(
-    stage: &'a str,
-    batch: &'a Batch,
-    rejected: &'a [Rejection],
-) -> impl Iterator<Item = DeadLetter> + 'a {
-    let pages: HashMap<u64, &Page> = if rejected.is_empty() {
-        HashMap::new()
-    } else {
-        batch.pages.iter().map(|page| (page.sequence, page)).collect()
-    };
+pub(crate) fn dead_letters(stage: &str, batch: &Batch, rejected: &[Rejection]) -> impl Iterator<Item = DeadLetter> {
     rejected.iter().filter_map(move |rejection| {
-        let page = pages.get(&rejection.sequence)?;
+        // The page at that position; in a pipe every line has one of its own.
+        let after = batch.pages.partition_point(|page| page.sequence <= rejection.sequence);
+        let page = batch.pages.get(after.checked_sub(1)?)?;
         let (_, line) = page.lines().find(|(number, _)| *number == rejection.line)?;
         Some(dead_letter(stage, page, line, rejection))
     })
@@ -44,18 +36,23 @@ fn dead_letter(stage: &str, page: &Page, line: &[u8], rejection: &Rejection) -> 
 }
 
 /// The dead letter of an output that cannot be stored.
-pub(crate) fn dead_output(stage: &str, emit: &Emit, reason: String, at: Timestamp) -> DeadLetter {
-    let line = emit.message.to_line();
-    let shown = &line[..line.len().min(MAX_BODY)];
+pub(crate) fn dead_output(
+    stage: &str,
+    sequence: Option<u64>,
+    emit: &Emit,
+    reason: String,
+    at: Timestamp,
+) -> DeadLetter {
+    let shown = &emit.line[..emit.line.len().min(MAX_BODY)];
     DeadLetter {
         stage: stage.to_owned(),
         reason,
-        subject: message_subject(&emit.message),
-        sequence: Some(emit.sequence),
+        subject: emit.subject.clone(),
+        sequence,
         line: 1,
         body: String::from_utf8_lossy(shown).into_owned(),
         body_hex: None,
-        bytes: line.len() as u64,
+        bytes: emit.line.len() as u64,
         at,
     }
 }

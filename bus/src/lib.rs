@@ -5,6 +5,7 @@
 
 pub mod cli;
 mod dead;
+mod handling;
 mod health;
 mod metrics;
 mod nats;
@@ -17,15 +18,16 @@ mod stage;
 mod subject;
 mod topology;
 
+pub use handling::panic_text;
 pub use nats::{NatsError, NatsOptions};
 pub use page::{MAX_LINE_BYTES, MAX_PAGE_BYTES, MAX_PAGE_ROWS, Page, Pager};
 pub use request::{Client, Lines, Progress, RequestError};
-pub use run::{BusError, run, stop_on_signals};
+pub use run::{BusError, filter, run, stop_on_signals};
 pub use sink::{Asked, Sink, SinkError};
 pub use stage::{
     Batch, Consumes, Emit, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, StateChange,
 };
-pub use subject::{message_subject, scope_subject_matches};
+pub use subject::{change_subject, message_subject, scope_subject_matches};
 pub use topology::{PARTITIONS, Stream};
 
 /// Re-exported so that stages can watch for shutdown without naming tokio-util.

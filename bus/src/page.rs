@@ -13,7 +13,7 @@ pub const MAX_LINE_BYTES: usize = 1024 * 1024;
 /// One body as it was received.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// Its sequence in the stream; in a pipe a running number. Never 0.
+    /// Its sequence in the stream; in a pipe the number of its first line. Never 0.
     pub sequence: u64,
     /// The subject it came on, or the file name (`-` for standard input).
     pub subject: String,

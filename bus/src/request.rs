@@ -123,6 +123,15 @@ impl Client {
             .map_err(|error| NatsError::request(format!("publishing on {subject}"), error.into_error()).into())
     }
 
+    /// When three quarters of a stream are full, removes the older half of it, as far as `stage` has
+    /// handled it; returns the first sequence that is kept. Nothing unread is ever removed.
+    ///
+    /// # Errors
+    /// When JetStream does not answer.
+    pub async fn make_room(&self, stage: &str, stream: Stream) -> Result<Option<u64>, RequestError> {
+        Ok(self.nats.make_room(stage, stream).await?)
+    }
+
     /// How far every stage is, from the consumers of every stream.
     ///
     /// # Errors

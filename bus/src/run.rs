@@ -1,5 +1,6 @@
 //! Runs a stage over the transport that its flags choose.
 
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,10 +67,24 @@ pub async fn run<S: Stage>(args: &StageArgs, stage: S) -> Result<Finished, BusEr
     stop_on_signals(cancel.clone());
     let Some(options) = args.nats_options() else {
         let metrics = Arc::new(Metrics::new(S::SPEC.name, 1));
-        serve_health(args, None, &metrics, &cancel).await?;
-        return pipe::run(args, stage, metrics, cancel).await;
+        serve_health(args.health_addr.as_deref(), None, &metrics, &cancel).await?;
+        return pipe::run(args, stage, (std::io::stdin(), std::io::stdout()), metrics, cancel).await;
     };
     run_nats(args, &options, stage, cancel).await
+}
+
+/// Runs a stage as a filter over any input and output, as [`run`] does over the standard ones.
+///
+/// # Errors
+/// [`BusError`] when it cannot go on.
+pub async fn filter<S: Stage>(
+    args: &StageArgs,
+    stage: S,
+    input: impl Read + Send + 'static,
+    output: impl Write,
+) -> Result<Finished, BusError> {
+    let metrics = Arc::new(Metrics::new(S::SPEC.name, 1));
+    pipe::run(args, stage, (input, output), metrics, CancellationToken::new()).await
 }
 
 async fn run_nats<S: Stage>(
@@ -82,7 +97,7 @@ async fn run_nats<S: Stage>(
     let sources = spec.inputs.iter().flat_map(|stream| (0..stream.partitions()).map(|partition| (*stream, partition)));
     let sources: Vec<_> = sources.collect();
     let metrics = Arc::new(Metrics::new(spec.name, sources.len() as u64));
-    serve_health(args, Some(spec.health_port), &metrics, &cancel).await?;
+    serve_health(args.health_addr.as_deref(), Some(spec.health_port), &metrics, &cancel).await?;
 
     let name = format!("elava-{}", spec.name);
     let nats = tokio::select! {
@@ -147,15 +162,16 @@ async fn join(mut tasks: JoinSet<Result<(), BusError>>, cancel: &CancellationTok
     }
 }
 
+/// Serves health where `given`, else on the loopback `port`, else nowhere.
 pub(crate) async fn serve_health(
-    args: &StageArgs,
+    given: Option<&str>,
     port: Option<u16>,
     metrics: &Arc<Metrics>,
     cancel: &CancellationToken,
 ) -> Result<(), BusError> {
-    let address = match (&args.health_addr, port) {
-        (Some(address), _) if address == "off" => return Ok(()),
-        (Some(address), _) => address.clone(),
+    let address = match (given, port) {
+        (Some("off"), _) => return Ok(()),
+        (Some(address), _) => address.to_owned(),
         (None, Some(port)) => format!("127.0.0.1:{port}"),
         (None, None) => return Ok(()),
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use clap::Args;
 use elava_schemas::Message;
 use futures::StreamExt;
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
@@ -18,7 +19,7 @@ use crate::nats::publish::Outgoing;
 use crate::nats::{Nats, NatsError};
 use crate::request::{Lines, reply};
 use crate::run::{BusError, serve_health};
-use crate::{Pager, message_subject};
+use crate::{Emit, Pager};
 
 /// Pages in flight over all handles: bounds memory when the server is slow or a stream is full.
 const IN_FLIGHT: usize = 64;
@@ -47,6 +48,7 @@ pub enum SinkError {
 #[derive(Debug)]
 pub struct Sink {
     target: Target,
+    metrics: Arc<Metrics>,
     pending: Mutex<JoinSet<()>>,
 }
 
@@ -62,12 +64,11 @@ struct StreamTarget {
     nats: Nats,
     name: &'static str,
     room: Arc<Semaphore>,
-    metrics: Arc<Metrics>,
 }
 
 impl Clone for Sink {
     fn clone(&self) -> Self {
-        Self { target: self.target.clone(), pending: Mutex::default() }
+        Self { target: self.target.clone(), metrics: Arc::clone(&self.metrics), pending: Mutex::default() }
     }
 }
 
@@ -76,34 +77,31 @@ impl Sink {
     ///
     /// # Errors
     /// When NATS cannot be reached within ten minutes.
-    pub async fn open(name: &'static str, args: &StageArgs) -> Result<Self, SinkError> {
+    pub async fn open<P: Args>(name: &'static str, args: &StageArgs<P>) -> Result<Self, SinkError> {
         let target = match args.nats_options() {
             None => Target::Stdout,
             Some(options) => {
                 let nats = Nats::connect(&format!("elava-{name}"), &options, PATIENCE).await?;
                 nats.ensure_streams().await?;
-                let metrics = Arc::new(Metrics::new(name, 0));
-                Target::Stream(Arc::new(StreamTarget {
-                    nats,
-                    name,
-                    room: Arc::new(Semaphore::new(IN_FLIGHT)),
-                    metrics,
-                }))
+                Target::Stream(Arc::new(StreamTarget { nats, name, room: Arc::new(Semaphore::new(IN_FLIGHT)) }))
             }
         };
-        Ok(Self { target, pending: Mutex::default() })
+        Ok(Self { target, metrics: Arc::new(Metrics::new(name, 0)), pending: Mutex::default() })
     }
 
     /// Serves `/healthz`, `/readyz` and `/metrics` until `cancel`: where `--health-addr` says, else
-    /// on the loopback `port`; nowhere in a pipe.
+    /// on the loopback `port`, in a pipe nowhere else.
     ///
     /// # Errors
     /// When the address is taken.
-    pub async fn serve_health(&self, args: &StageArgs, port: u16, cancel: &CancellationToken) -> Result<(), BusError> {
-        match &self.target {
-            Target::Stdout => Ok(()),
-            Target::Stream(stream) => serve_health(args, Some(port), &stream.metrics, cancel).await,
-        }
+    pub async fn serve_health<P: Args>(
+        &self,
+        args: &StageArgs<P>,
+        port: u16,
+        cancel: &CancellationToken,
+    ) -> Result<(), BusError> {
+        let port = matches!(self.target, Target::Stream(_)).then_some(port);
+        serve_health(args.health_addr.as_deref(), port, &self.metrics, cancel).await
     }
 
     /// Adds messages, in order within a page. Waits while too much is not stored yet (a slow server,
@@ -112,13 +110,17 @@ impl Sink {
     /// # Errors
     /// When standard output is closed or cannot be written.
     pub async fn send(&self, messages: Vec<Message>) -> Result<(), SinkError> {
+        self.metrics.sent(messages.len() as u64);
         match &self.target {
             Target::Stdout => write_lines(&messages),
             Target::Stream(stream) => {
-                stream.metrics.sent(messages.len() as u64);
                 let mut pager = Pager::default();
                 for message in &messages {
-                    if let Some(page) = pager.push(&message_subject(message), &message.to_line()) {
+                    // of a source, which has no position
+                    let emit = Emit::new(0, message);
+                    if stream.nats.takes(stream.name, None, &emit).await
+                        && let Some(page) = pager.push(&emit.subject, &emit.line)
+                    {
                         self.publish(stream, page).await;
                     }
                 }

@@ -8,7 +8,7 @@ pub fn message_subject(message: &Message) -> String {
     match message {
         Message::Observation(m) => scoped("observation", (&m.resource.key).into()),
         Message::ScanReport(m) => scoped("observation", (&m.scope).into()),
-        Message::Change(m) => scoped("change", (&m.resource_key).into()),
+        Message::Change(m) => change_subject((&m.resource_key).into()),
         Message::PolicyResult(m) => scoped("policy", (&m.resource_key).into()),
         Message::Decision(m) => format!(
             "elava.decision.{}.{}.{}.{}",
@@ -21,7 +21,7 @@ pub fn message_subject(message: &Message) -> String {
         Message::Delivery(m) => {
             // the channel's own name; its route stays in the body
             let channel = m.channel.split(':').next().unwrap_or_default();
-            format!("elava.delivery.{}.{}.{}", token(channel), outcome(m.outcome), token(m.decision_id.as_str()))
+            format!("elava.delivery.{}.{}.{}", token(channel), m.outcome.as_str(), token(m.decision_id.as_str()))
         }
         Message::Approval(_) => "elava.approval".to_owned(),
         Message::DeadLetter(m) => format!("elava.dead.{}", token(&m.stage)),
@@ -30,11 +30,10 @@ pub fn message_subject(message: &Message) -> String {
     }
 }
 
-fn outcome(outcome: elava_schemas::DeliveryOutcome) -> &'static str {
-    match outcome {
-        elava_schemas::DeliveryOutcome::Delivered => "delivered",
-        elava_schemas::DeliveryOutcome::Failed => "failed",
-    }
+/// The subject of a change of a resource of this scope.
+#[must_use]
+pub fn change_subject(scope: ScopeRef) -> String {
+    scoped("change", scope)
 }
 
 fn scoped(word: &str, scope: ScopeRef) -> String {

@@ -120,4 +120,9 @@ impl Stream {
     pub(crate) fn is_audit_trail(self) -> bool {
         matches!(self, Self::Decision | Self::Execution | Self::Dead)
     }
+
+    /// Whether a checkpoint takes the place of the one before it. In an audit trail nothing can.
+    pub(crate) fn rolls_up_checkpoints(self) -> bool {
+        self.writer().is_some() && !self.is_audit_trail()
+    }
 }

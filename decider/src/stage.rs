@@ -120,7 +120,7 @@ impl Stage for Decider {
     ) -> Result<Resume, Failure> {
         let (memory, position) = Memory::read(state)?;
         lock(&self.sources).insert(source.clone(), Arc::new(Mutex::new(memory)));
-        Ok(Resume { from: position.map_or(1, |position| position + 1), pending: Vec::new() })
+        Ok(Resume { from: position.map_or(1, |position| position + 1), pending: Vec::new(), rejected: Vec::new() })
     }
 }
 

@@ -12,14 +12,15 @@ use elava_schemas::{Baseline, ChangeType, EarlierLife, Resource, ScanOutcome, Sc
 use hashbrown::{HashMap, HashSet};
 
 use crate::change::{NewChange, rfc3339};
-use crate::content::{Hash, content_hash, short_hash};
-use crate::decode::{Body, Line, Observed, Row};
+use crate::content::{Hash, content_hash, scope_id, short_hash};
+use crate::decode::{Line, Observed, Row};
 use crate::diff::{Tracking, differences};
-use crate::effects::{Effects, End, EndedBy, ScanRow, Undo, Version};
+use crate::effects::{Effects, ScanRow, Undo};
 use crate::index::{Entry, Index};
 use crate::prices::Prices;
 use crate::scans::{OpenScan, Place, Scans};
 use crate::store::HistoryError;
+use crate::version::{End, EndedBy, Version};
 
 /// Clocks of clouds and observers may be ahead of the server's by this much.
 const AHEAD: TimeDelta = TimeDelta::minutes(5);
@@ -37,8 +38,8 @@ pub(crate) trait Past {
     fn current(&self, ids: &[u64]) -> Result<Vec<Version>, HistoryError>;
     /// The last lives of resources that have disappeared.
     fn earlier_lives(&self, ids: &[u64]) -> Result<Vec<(u64, EarlierLife)>, HistoryError>;
-    /// Which of these scans have been reported already.
-    fn ended_scans(&self, ids: &[&str]) -> Result<HashSet<String>, HistoryError>;
+    /// Which of these scans have been reported already: number of the scope, id of the scan.
+    fn ended_scans(&self, ids: &[&str]) -> Result<HashSet<(u64, String)>, HistoryError>;
 }
 
 /// What the detector remembers between batches.
@@ -49,30 +50,31 @@ pub(crate) struct Memory {
 }
 
 /// Handles the rows of one source in order. Rows at positions up to `applied` are only used to see
-/// again what the open scans have seen. After an error the effects so far are to be undone.
+/// again what the open scans have seen. After an error or a panic the effects so far are to be undone.
 pub(crate) fn run(
     memory: &mut Memory,
     past: &dyn Past,
     settings: &Settings,
-    partition: Option<u16>,
-    applied: u64,
+    (partition, applied): (Option<u16>, u64),
     lines: &mut [Line],
-) -> (Effects, Result<(), HistoryError>) {
+    effects: &mut Effects,
+) -> Result<(), HistoryError> {
     let mut work = Work {
         memory,
         past,
         settings,
         partition,
         applied,
-        effects: Effects::default(),
+        effects,
         open: HashMap::new(),
         loaded: HashMap::new(),
         lives: HashMap::new(),
         ended_scans: HashSet::new(),
     };
-    let result = work.prepare(lines).and_then(|()| lines.iter().try_for_each(|line| work.line(line)));
+    work.prepare(lines)?;
+    lines.iter().try_for_each(|line| work.line(line))?;
     work.abandon_silent(lines);
-    (work.effects, result)
+    Ok(())
 }
 
 struct Work<'a> {
@@ -81,13 +83,13 @@ struct Work<'a> {
     settings: &'a Settings,
     partition: Option<u16>,
     applied: u64,
-    effects: Effects,
+    effects: &'a mut Effects,
     /// Where in `effects.versions` a resource's current version is.
     open: HashMap<u64, usize>,
     /// Current versions from the stored history.
     loaded: HashMap<u64, Version>,
     lives: HashMap<u64, EarlierLife>,
-    ended_scans: HashSet<String>,
+    ended_scans: HashSet<(u64, String)>,
 }
 
 impl Work<'_> {
@@ -107,7 +109,6 @@ impl Work<'_> {
                         }
                         if observed.content != Some(entry.content) {
                             changed.insert(observed.id);
-                            observed.body = Body::Parsed(Box::new(resource));
                         }
                     }
                     None if self.memory.index.is_gone(observed.id) => {
@@ -205,7 +206,7 @@ impl Work<'_> {
                         life.disappeared_at
                     )));
                 }
-                self.appeared(observed.id, resource, &seen, observed.scan_id.as_deref());
+                self.appeared(observed.id, &resource, &seen, observed.scan_id.as_deref());
                 Ok(Ok(()))
             }
             Some(entry) => self.compared(observed.id, resource, entry, &seen, observed.scan_id.as_deref()),
@@ -226,8 +227,8 @@ impl Work<'_> {
         *last = (*last).max(at);
     }
 
-    fn appeared(&mut self, id: u64, resource: Resource, seen: &Seen, scan_id: Option<&str>) {
-        let hash = content_hash(&resource);
+    fn appeared(&mut self, id: u64, resource: &Resource, seen: &Seen, scan_id: Option<&str>) {
+        let hash = content_hash(resource);
         let gone = self.memory.index.is_gone(id);
         if !gone {
             self.effects.keys.push((id, resource.key.clone()));
@@ -247,7 +248,7 @@ impl Work<'_> {
             let change = NewChange {
                 change_type: ChangeType::Appeared,
                 previous: None,
-                current: Some((&resource, hash)),
+                current: Some((resource, hash)),
                 diff: Vec::new(),
                 at: seen.at,
                 scan_id,
@@ -268,12 +269,11 @@ impl Work<'_> {
         seen: &Seen,
         scan_id: Option<&str>,
     ) -> Result<Result<(), String>, HistoryError> {
-        let Some(previous) = self.current_version(id)?.cloned() else {
-            return Err(HistoryError::Missing { what: "the current version of a resource", id });
-        };
-        let tags_carried = resource.tags.is_none() && previous.resource.tags.is_some();
+        let version = self.current_version(id)?;
+        let (previous, previous_hash) = (version.columns.resource()?, version.hash);
+        let tags_carried = resource.tags.is_none() && previous.tags.is_some();
         if tags_carried {
-            resource.tags.clone_from(&previous.resource.tags);
+            resource.tags.clone_from(&previous.tags);
         }
         let hash = content_hash(&resource);
         if hash == entry.content {
@@ -290,10 +290,10 @@ impl Work<'_> {
                 rfc3339(entry.valid_from)
             )));
         }
-        for difference in differences(&previous.resource, &resource, &self.settings.tracking) {
+        for difference in differences(&previous, &resource, &self.settings.tracking) {
             let change = NewChange {
                 change_type: difference.change_type,
-                previous: Some((&previous.resource, previous.hash)),
+                previous: Some((&previous, previous_hash)),
                 current: Some((&resource, hash)),
                 diff: difference.diff,
                 at: seen.at,
@@ -304,7 +304,7 @@ impl Work<'_> {
             };
             self.effects.changes.push(change.build(seen.sequence));
         }
-        self.end_version(&previous, seen.scope, seen.at, EndedBy::Changed);
+        self.end_version(id, seen.scope, seen.at, EndedBy::Changed)?;
         let next = Entry {
             content: hash,
             raw: seen.raw,
@@ -314,7 +314,7 @@ impl Work<'_> {
         };
         self.effects.journal.push(Undo::Entry { id, before: Some(entry), gone: false });
         self.memory.index.insert(id, next);
-        self.open_version(id, hash, resource, tags_carried, &next, scan_id);
+        self.open_version(id, hash, &resource, tags_carried, &next, scan_id);
         Ok(Ok(()))
     }
 
@@ -323,21 +323,21 @@ impl Work<'_> {
         Baseline::from(scan_id.is_some() && self.memory.index.scope(scope).proved.is_none())
     }
 
-    fn current_version(&mut self, id: u64) -> Result<Option<&Version>, HistoryError> {
+    fn current_version(&mut self, id: u64) -> Result<&Version, HistoryError> {
         if let Some(place) = self.open.get(&id) {
-            return Ok(Some(&self.effects.versions[*place]));
+            return Ok(&self.effects.versions[*place]);
         }
         if !self.loaded.contains_key(&id) {
             self.load(HashSet::from([id]))?;
         }
-        Ok(self.loaded.get(&id))
+        self.loaded.get(&id).ok_or(HistoryError::Missing { what: "the current version of a resource", id })
     }
 
     fn open_version(
         &mut self,
         id: u64,
         hash: Hash,
-        resource: Resource,
+        resource: &Resource,
         tags_carried: bool,
         entry: &Entry,
         scan_id: Option<&str>,
@@ -346,7 +346,7 @@ impl Work<'_> {
         self.effects.versions.push(Version {
             id,
             hash,
-            resource,
+            columns: resource.into(),
             tags_carried,
             valid_from: entry.valid_from,
             first_seen: entry.first_seen,
@@ -358,14 +358,16 @@ impl Work<'_> {
 
     /// Ends a version. When it was last seen must not depend on what memory holds beyond the
     /// stored history, or a replay would say otherwise.
-    fn end_version(&mut self, version: &Version, scope: u32, at: Timestamp, by: EndedBy) {
-        let stored = [self.memory.index.scope(scope).proved, self.effects.touched.get(&version.id).copied()];
-        let last_seen = stored.into_iter().flatten().fold(version.last_seen, Timestamp::max);
-        let end = End { at, by, last_seen };
-        match self.open.remove(&version.id) {
-            Some(place) => self.effects.versions[place].end = Some(end),
-            None => self.effects.ended.push((version.id, end)),
+    fn end_version(&mut self, id: u64, scope: u32, at: Timestamp, by: EndedBy) -> Result<(), HistoryError> {
+        let stored = [self.memory.index.scope(scope).proved, self.effects.touched.get(&id).copied()];
+        let last_seen = self.current_version(id)?.last_seen;
+        let last_seen = stored.into_iter().flatten().fold(last_seen, Timestamp::max);
+        let end = Some(End { at, by, last_seen });
+        match (self.open.remove(&id), self.loaded.remove(&id)) {
+            (Some(place), _) => self.effects.versions[place].end = end,
+            (None, stored) => self.effects.ended.extend(stored.map(|version| Version { end, ..version })),
         }
+        Ok(())
     }
 
     fn report(&mut self, line: &Line, report: &ScanReport) -> Result<Result<(), String>, HistoryError> {
@@ -390,7 +392,8 @@ impl Work<'_> {
         let known = self.memory.index.scope_mut(scope);
         self.effects.journal.push(Undo::Scan { scope, scan: open.clone(), proved: known.proved });
         known.end(scan);
-        if !new || self.ended_scans.contains(report.scan_id.as_str()) {
+        let ended = (scope_id((&report.scope).into()), report.scan_id.as_str().to_owned());
+        if !new || self.ended_scans.contains(&ended) {
             return Ok(Ok(()));
         }
         let received = open.as_ref().map_or(0, OpenScan::received);
@@ -444,25 +447,25 @@ impl Work<'_> {
         self.load(absent.iter().copied().filter(unknown).collect())?;
         let baseline = self.baseline(scope, Some(report.scan_id.as_str()));
         // in order of keys, so that a replay says it in the same order
-        let mut last: Vec<Version> = Vec::with_capacity(absent.len());
+        let mut last = Vec::with_capacity(absent.len());
         for id in absent {
-            let version = self.current_version(id)?.cloned();
-            last.push(version.ok_or(HistoryError::Missing { what: "the current version of a resource", id })?);
+            last.push((self.current_version(id)?.columns.key.clone(), id));
         }
-        last.sort_by(|a, b| a.resource.key.cmp(&b.resource.key));
-        for version in last {
-            let id = version.id;
+        last.sort();
+        for (_, id) in last {
+            let version = self.current_version(id)?;
+            let (resource, hash) = (version.columns.resource()?, version.hash);
             let Some(entry) = self.memory.index.remove(id) else { continue };
             self.effects.journal.push(Undo::Entry { id, before: Some(entry), gone: false });
-            self.end_version(&version, scope, at, EndedBy::Disappeared);
+            self.end_version(id, scope, at, EndedBy::Disappeared)?;
             self.lives.insert(
                 id,
-                EarlierLife { first_seen: entry.first_seen, disappeared_at: at, version: version.hash.to_string() },
+                EarlierLife { first_seen: entry.first_seen, disappeared_at: at, version: hash.to_string() },
             );
             if self.settings.tracking.tracks(Track::ResourceLifecycle) {
                 let change = NewChange {
                     change_type: ChangeType::Disappeared,
-                    previous: Some((&version.resource, version.hash)),
+                    previous: Some((&resource, hash)),
                     current: None,
                     diff: Vec::new(),
                     at,
@@ -559,7 +562,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::store::History;
+    use crate::store::{History, Records};
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_timestamp_micros(minute * 60_000_000).expect("a time")
@@ -588,8 +591,8 @@ mod tests {
             prices: Prices::load(None).expect("the built-in table"),
         };
         let mut lines = crate::decode::decode(batch, |_| elava_bus::Consumes::Takes, &mut Vec::new());
-        let (effects, handled) = run(memory, history, &settings, None, 0, &mut lines);
-        handled.expect("effects");
+        let mut effects = Effects::default();
+        run(memory, history, &settings, (None, 0), &mut lines, &mut effects).expect("effects");
         effects
     }
 
@@ -601,7 +604,7 @@ mod tests {
         let mut memory = Memory::default();
         let first = batch(1, &[seen("s1", "a", "x"), seen("s1", "b", "x"), report("s1", 1, 2)]);
         let mut stored = effects(&mut memory, &history, &first);
-        history.apply(&mut stored, None).expect("stored");
+        history.apply(&mut stored, &Records::default(), None).expect("stored");
 
         let second = [seen("s2", "a", "y"), report("s2", 5, 1), seen("s3", "c", "x"), seen("s3", "b", "x")];
         let second = batch(5, &second);
@@ -616,7 +619,7 @@ mod tests {
         assert_eq!(memory.index.len(), 2);
         let mut again = effects(&mut memory, &history, &second);
         assert_eq!(told(&again), expected);
-        history.apply(&mut again, None).expect("stored");
+        history.apply(&mut again, &Records::default(), None).expect("stored");
         assert!(effects(&mut memory, &history, &second).changes.is_empty(), "it is in the history now");
     }
 }

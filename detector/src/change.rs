@@ -1,8 +1,11 @@
 //! How a change message is made.
 
+use elava_bus::{Emit, change_subject};
 use elava_schemas::{
-    Baseline, Change, ChangeHistory, ChangeId, ChangeType, EarlierLife, FieldDiff, Resource, ScanId, Timestamp,
+    Baseline, Change, ChangeHistory, ChangeId, ChangeType, EarlierLife, FieldDiff, Kind, Resource, ScanId, Timestamp,
+    to_line,
 };
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::content::Hash;
 use crate::details::details;
@@ -14,7 +17,16 @@ pub(crate) struct Detected {
     pub(crate) sequence: u64,
     /// Hash of the version before.
     pub(crate) before: Option<Hash>,
-    pub(crate) change: Change,
+    /// The message; its resources are text already.
+    pub(crate) change: Change<Box<RawValue>>,
+}
+
+impl From<Detected> for Emit {
+    fn from(detected: Detected) -> Self {
+        let Detected { sequence, change, .. } = detected;
+        let subject = change_subject((&change.resource_key).into());
+        Self { sequence, kind: Kind::Change, subject, line: to_line(Kind::Change, &change) }
+    }
 }
 
 /// What a change message is made of.
@@ -47,8 +59,8 @@ impl NewChange<'_> {
             resource_key: resource.key.clone(),
             version,
             details: details(self.change_type, resource, &self.diff),
-            previous: self.previous.map(|(resource, _)| resource.clone()),
-            current: self.current.map(|(resource, _)| resource.clone()),
+            previous: self.previous.map(|(resource, _)| text(resource)),
+            current: self.current.map(|(resource, _)| text(resource)),
             diff: self.diff,
             detected_at: self.at,
             scan_id: self.scan_id.map(|id| ScanId::from(id.to_owned())),
@@ -63,6 +75,10 @@ impl NewChange<'_> {
         };
         Detected { sequence, before, change }
     }
+}
+
+fn text(resource: &Resource) -> Box<RawValue> {
+    to_raw_value(resource).expect("resources have string keys and infallible serialisers")
 }
 
 /// An instant as messages write it.

@@ -1,7 +1,7 @@
 //! Lines to rows. Observations as our own observers write them are only cut up here; their content
 //! is read when it turns out to be new.
 
-use elava_bus::{Batch, Consumes, Page, Rejection, Source, scope_subject_matches};
+use elava_bus::{Batch, Consumes, Page, Rejection, Source, Stream, scope_subject_matches};
 use elava_schemas::{
     Kind, Message, Observation, Provider, Resource, ResourceKey, ScanReport, ScopeRef, Timestamp, peek_kind,
 };
@@ -102,6 +102,11 @@ pub(crate) fn decode<'a>(
     let mut belongs: Option<(u64, u64)> = None;
     for (page, number, line) in batch.lines() {
         let row = read(line, consumes).and_then(|row| {
+            if let (Row::Recorded(message), Source::Partition { stream: Stream::Observation, .. }) =
+                (&row, &batch.source)
+            {
+                return Err(format!("{} does not belong on subject {}", message.kind(), page.subject));
+            }
             let scope = match &row {
                 Row::Observed(observed) => Some((observed.scope, observed.body.scope())),
                 Row::Report(report) => Some((scope_id((&report.scope).into()), (&report.scope).into())),

@@ -1,5 +1,6 @@
 //! The stage: batches in, changes out, everything between in one transaction of the history.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
@@ -14,14 +15,14 @@ use tokio::sync::Semaphore;
 use tokio::task::block_in_place;
 
 use crate::batch::{self, Memory, Settings};
-use crate::change::Detected;
 use crate::decode::{Line, Row, decode};
 use crate::diff::Tracking;
+use crate::effects::Effects;
 use crate::index::Scope;
 use crate::prices::{PriceError, Prices};
 use crate::query::{self, Query};
 use crate::record::Recorder;
-use crate::store::{History, HistoryError, Progress};
+use crate::store::{History, HistoryError, Progress, Records};
 
 /// Where the history is asked.
 const QUERY_SUBJECT: &str = "elava.history.query";
@@ -54,8 +55,8 @@ struct State {
     memory: Memory,
     /// Up to where each source is in the history.
     applied: HashMap<Source, u64>,
-    /// Up to where outputs are stored downstream, by partition.
-    stored: HashMap<u16, u64>,
+    /// Up to where outputs and dead letters are stored.
+    stored: HashMap<Source, u64>,
     /// Resources with open violations.
     violators: HashSet<u64>,
 }
@@ -118,12 +119,10 @@ impl Stage for Detector {
     }
 
     async fn stored(&self, source: &Source, sequence: u64) -> Result<(), Failure> {
-        if let Source::Partition { stream: Stream::Observation, partition } = source {
-            // removed from the outbox with the next batch
-            let mut state = block_in_place(|| self.state())?;
-            let stored = state.stored.entry(*partition).or_default();
-            *stored = (*stored).max(sequence);
-        }
+        // removed from the outbox with the next batch
+        let mut state = block_in_place(|| self.state())?;
+        let stored = state.stored.entry(source.clone()).or_default();
+        *stored = (*stored).max(sequence);
         Ok(())
     }
 
@@ -175,7 +174,9 @@ fn failure(error: HistoryError) -> Failure {
             Failure::Fatal(error.into())
         }
         HistoryError::Sql { .. } | HistoryError::Open { .. } => Failure::Unavailable(error.into()),
-        HistoryError::Wrong { .. } | HistoryError::Missing { .. } => Failure::Poison(error.into()),
+        HistoryError::Wrong { .. } | HistoryError::Missing { .. } | HistoryError::Panicked { .. } => {
+            Failure::Poison(error.into())
+        }
         HistoryError::Newer { .. } | HistoryError::Migrate { .. } => Failure::Fatal(error.into()),
     }
 }
@@ -201,7 +202,7 @@ impl State {
 
     fn resume(&mut self, source: &Source, checkpoint: u64) -> Result<Resume, HistoryError> {
         let Source::Partition { stream, partition } = *source else {
-            return Ok(Resume { from: 1, pending: Vec::new() });
+            return Ok(Resume { from: 1, pending: Vec::new(), rejected: Vec::new() });
         };
         let positions = self.history.positions()?;
         let position = positions.iter().find(|p| p.stream == stream.name() && p.partition == partition);
@@ -213,13 +214,14 @@ impl State {
         } else {
             Vec::new()
         };
-        Ok(Resume { from, pending })
+        let rejected = self.history.rejections(stream.name(), partition)?;
+        Ok(Resume { from, pending, rejected })
     }
 
     fn handle(
         &mut self,
         batch: &Batch,
-        mut lines: Vec<Line>,
+        lines: Vec<Line>,
         mut rejected: Vec<Rejection>,
         settings: &Settings,
     ) -> Result<Output, HistoryError> {
@@ -228,42 +230,49 @@ impl State {
             Source::Partition { .. } => self.applied.get(&batch.source).copied().unwrap_or(0),
         };
         rejected.retain(|rejection| rejection.sequence > applied);
-        let messages = self.observe(batch, &mut lines, &mut rejected, settings, applied)?;
-        self.record(batch, lines, applied)?;
-        if batch.last_sequence() > applied {
-            self.applied.insert(batch.source.clone(), batch.last_sequence());
-        }
-        rejected.sort_by_key(|rejection| (rejection.sequence, rejection.line));
-        Ok(Output { messages, rejected, state: Vec::new() })
-    }
-
-    /// Observations and scan reports: of the observation stream or a pipe.
-    fn observe(
-        &mut self,
-        batch: &Batch,
-        lines: &mut [Line],
-        rejected: &mut Vec<Rejection>,
-        settings: &Settings,
-        applied: u64,
-    ) -> Result<Vec<Emit>, HistoryError> {
-        let partition = match batch.source {
-            Source::Pipe => None,
-            Source::Partition { stream: Stream::Observation, partition } => Some(partition),
-            Source::Partition { .. } => return Ok(Vec::new()),
-        };
-        let (mut effects, handled) = batch::run(&mut self.memory, &self.history, settings, partition, applied, lines);
-        let progress = self.progress(batch, applied);
-        if let Err(error) = handled.and_then(|()| self.history.apply(&mut effects, progress.as_ref())) {
+        let mut effects = Effects { rejected, ..Effects::default() };
+        // A panic too must leave the memory as the history is: other partitions go on with it.
+        let store = AssertUnwindSafe(|| self.store(batch, lines, &mut effects, settings, applied));
+        let stored = catch_unwind(store).unwrap_or_else(|panic| {
+            self.history.roll_back();
+            Err(HistoryError::Panicked { text: elava_bus::panic_text(panic.as_ref()).to_owned() })
+        });
+        if let Err(error) = stored {
             effects.undo(&mut self.memory);
             return Err(error);
         }
-        rejected.append(&mut effects.rejected);
-        let emit = |detected: Detected| Emit { sequence: detected.sequence, message: detected.change.into() };
-        Ok(effects.changes.into_iter().map(emit).collect())
+        if batch.last_sequence() > applied {
+            self.applied.insert(batch.source.clone(), batch.last_sequence());
+        }
+        let mut rejected = effects.rejected;
+        rejected.sort_by_key(|rejection| (rejection.sequence, rejection.line));
+        let messages = effects.changes.into_iter().map(Emit::from).collect();
+        Ok(Output { messages, rejected, state: Vec::new() })
+    }
+
+    /// Everything a batch leads to, in one transaction.
+    fn store(
+        &mut self,
+        batch: &Batch,
+        mut lines: Vec<Line>,
+        effects: &mut Effects,
+        settings: &Settings,
+        applied: u64,
+    ) -> Result<(), HistoryError> {
+        let partition = match batch.source {
+            Source::Pipe => None,
+            Source::Partition { partition, .. } => Some(partition),
+        };
+        batch::run(&mut self.memory, &self.history, settings, (partition, applied), &mut lines, effects)?;
+        let records = self.record(lines, applied)?;
+        let progress = self.progress(batch, applied);
+        self.history.apply(effects, &records, progress.as_ref())?;
+        self.remember(&records);
+        Ok(())
     }
 
     /// What later stages said.
-    fn record(&mut self, batch: &Batch, lines: Vec<Line>, applied: u64) -> Result<(), HistoryError> {
+    fn record(&self, lines: Vec<Line>, applied: u64) -> Result<Records, HistoryError> {
         let mut recorder = Recorder::default();
         for line in lines.into_iter().filter(|line| line.page.sequence > applied) {
             if let Row::Recorded(message) = line.row {
@@ -273,24 +282,22 @@ impl State {
         }
         let evaluated = recorder.evaluated();
         let open = if evaluated.is_empty() { Vec::new() } else { self.history.open_violations(&evaluated)? };
-        let records = recorder.finish(open);
-        let progress = match batch.source {
-            Source::Partition { stream: Stream::Observation, .. } => None,
-            _ => self.progress(batch, applied),
-        };
-        self.history.record(&records, progress.as_ref())?;
+        Ok(recorder.finish(open))
+    }
+
+    fn remember(&mut self, records: &Records) {
         for (id, _) in &records.keys {
             self.memory.index.insert_gone(*id);
         }
-        for id in &evaluated {
-            let open = records.violations.iter().any(|row| row.resource == *id && row.closed.is_none());
-            if open {
+        let open = records.violations.iter().filter(|row| row.closed.is_none()).map(|row| row.resource);
+        let open: HashSet<u64> = open.collect();
+        for id in &records.settled {
+            if open.contains(id) {
                 self.violators.insert(*id)
             } else {
                 self.violators.remove(id)
             };
         }
-        Ok(())
     }
 
     /// Where the history will be once this batch is in it.
@@ -301,13 +308,12 @@ impl State {
             return None;
         }
         let open = if stream == Stream::Observation { self.memory.scans.first_sequence(partition) } else { None };
-        let stored = if stream == Stream::Observation { self.stored.get(&partition).copied() } else { None };
         Some(Progress {
             stream: stream.name(),
             partition,
             applied: last,
             resume: open.map_or(last + 1, |first| first.min(last + 1)),
-            stored: stored.unwrap_or(0),
+            stored: self.stored.get(&batch.source).copied().unwrap_or(0),
         })
     }
 }

@@ -1,52 +1,14 @@
 //! What a batch does to the history, as values; and how to take back what it did to the memory.
 
 use elava_bus::Rejection;
-use elava_schemas::{Resource, ResourceKey, ScanError, Timestamp};
+use elava_schemas::{ResourceKey, ScanError, Timestamp};
 use hashbrown::HashMap;
 
 use crate::batch::Memory;
 use crate::change::Detected;
-use crate::content::Hash;
 use crate::index::Entry;
 use crate::scans::OpenScan;
-
-/// One version of one resource, as stored.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Version {
-    pub(crate) id: u64,
-    pub(crate) hash: Hash,
-    pub(crate) resource: Resource,
-    pub(crate) tags_carried: bool,
-    pub(crate) valid_from: Timestamp,
-    pub(crate) first_seen: Timestamp,
-    pub(crate) last_seen: Timestamp,
-    pub(crate) scan_id: Option<String>,
-    pub(crate) end: Option<End>,
-}
-
-/// How a version ended.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct End {
-    pub(crate) at: Timestamp,
-    pub(crate) by: EndedBy,
-    pub(crate) last_seen: Timestamp,
-}
-
-/// Why a version ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EndedBy {
-    Changed,
-    Disappeared,
-}
-
-impl EndedBy {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Changed => "changed",
-            Self::Disappeared => "disappeared",
-        }
-    }
-}
+use crate::version::Version;
 
 /// A scan that has ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,8 +31,8 @@ pub(crate) struct ScanRow {
 pub(crate) struct Effects {
     /// Keys of resources never seen before.
     pub(crate) keys: Vec<(u64, ResourceKey)>,
-    /// Ends of versions that are stored.
-    pub(crate) ended: Vec<(u64, End)>,
+    /// Versions that were current in the history and have ended, in order.
+    pub(crate) ended: Vec<Version>,
     /// New versions, in order; some have ended within the batch.
     pub(crate) versions: Vec<Version>,
     /// Resources seen without proof by a scan: when last.

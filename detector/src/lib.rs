@@ -18,6 +18,7 @@ pub mod query;
 mod record;
 mod scans;
 mod store;
+mod version;
 
 pub use detector::{Detector, SetupError};
 pub use query::{CostBy, Query, ScopeFilter};

@@ -13,45 +13,54 @@ pub(crate) struct Recorder {
     results: Vec<PolicyResult>,
     heard: HashSet<u64>,
     evaluated: HashSet<u64>,
+    ids: HashSet<String>,
 }
 
 impl Recorder {
     /// Adds a message. `is_known` says whether a resource's key is stored, `is_open` whether it has open violations.
     pub(crate) fn add(&mut self, message: Message, is_known: &dyn Fn(u64) -> bool, is_open: &HashSet<u64>) {
-        let kind = message.kind();
-        let mut resource = |key: &ResourceKey| {
-            let id = key_id(key);
-            if !is_known(id) && self.heard.insert(id) {
-                self.records.keys.push((id, key.clone()));
-            }
-            Some(id)
-        };
-        let (id, text) = match message {
-            Message::PolicyResult(result) => {
-                let id = key_id(&result.resource_key);
-                let says_something = !result.violations.is_empty() || !result.errors.is_empty();
-                if says_something || is_open.contains(&id) || self.evaluated.contains(&id) {
-                    self.evaluated.insert(id);
-                    resource(&result.resource_key);
-                    if !result.errors.is_empty() {
-                        self.records.messages.push((kind, Some(id), json(&result)));
-                    }
-                    self.results.push(*result);
-                }
-                return;
-            }
-            Message::Change(mut change) => {
-                // a change from elsewhere: its versions are not in this history
+        match message {
+            Message::PolicyResult(result) => self.result(*result, is_known, is_open),
+            Message::Change(mut change) if self.is_new(change.id.as_str()) => {
+                // found elsewhere: its versions are not in this history
                 (change.previous, change.current) = (None, None);
-                (resource(&change.resource_key), json(&change))
+                self.resource(&change.resource_key, is_known);
+                self.records.changes.push(*change);
             }
-            Message::Decision(decision) => (resource(&decision.resource_key), json(&decision)),
-            Message::Execution(execution) => (resource(&execution.resource_key), json(&execution)),
-            Message::Approval(approval) => (None, json(&approval)),
-            Message::Delivery(delivery) => (None, json(&delivery)),
-            _ => return,
-        };
-        self.records.messages.push((kind, id, text));
+            Message::Decision(decision) if self.is_new(decision.id.as_str()) => {
+                self.resource(&decision.resource_key, is_known);
+                self.records.decisions.push(*decision);
+            }
+            Message::Execution(execution) if self.is_new(execution.id.as_str()) => {
+                self.resource(&execution.resource_key, is_known);
+                self.records.executions.push(*execution);
+            }
+            Message::Approval(approval) if self.is_new(approval.id.as_str()) => self.records.approvals.push(*approval),
+            Message::Delivery(delivery) if self.is_new(delivery.id.as_str()) => self.records.deliveries.push(*delivery),
+            _ => {}
+        }
+    }
+
+    fn is_new(&mut self, id: &str) -> bool {
+        self.ids.insert(id.to_owned())
+    }
+
+    fn resource(&mut self, key: &ResourceKey, is_known: &dyn Fn(u64) -> bool) {
+        let id = key_id(key);
+        if !is_known(id) && self.heard.insert(id) {
+            self.records.keys.push((id, key.clone()));
+        }
+    }
+
+    fn result(&mut self, result: PolicyResult, is_known: &dyn Fn(u64) -> bool, is_open: &HashSet<u64>) {
+        let id = key_id(&result.resource_key);
+        let says_something = !result.violations.is_empty() || !result.errors.is_empty();
+        if !says_something && !is_open.contains(&id) && !self.evaluated.contains(&id) {
+            return;
+        }
+        self.evaluated.insert(id);
+        self.resource(&result.resource_key, is_known);
+        self.results.push(result);
     }
 
     /// Resources whose open violations are needed.
@@ -68,6 +77,9 @@ impl Recorder {
         for result in &self.results {
             settle(&mut self.records.violations, result);
         }
+        let mut results = self.results;
+        results.retain(|result| !result.errors.is_empty() && self.ids.insert(result.id.as_str().to_owned()));
+        self.records.results = results;
         self.records
     }
 }
@@ -114,8 +126,4 @@ fn settle(violations: &mut Vec<StoredViolation>, result: &PolicyResult) {
             });
         }
     }
-}
-
-fn json<T: serde::Serialize>(message: &T) -> String {
-    serde_json::to_string(message).expect("messages have string keys and infallible serialisers")
 }

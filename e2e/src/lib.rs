@@ -1,4 +1,5 @@
-//! What the end-to-end tests stand on: the real binaries, a real nats-server, an AWS emulator.
+//! What the end-to-end tests stand on: the real binaries, a real nats-server, an AWS emulator, a slow
+//! stand-in for EC2.
 //!
 //! Nothing here stands in for a part of ours.
 
@@ -9,6 +10,7 @@ mod moto;
 mod nats;
 mod pipeline;
 mod rows;
+mod stand_in;
 
 pub use bins::{binary, checkout};
 pub use history::{changes, decisions, dump, scalar};
@@ -17,6 +19,7 @@ pub use moto::Moto;
 pub use nats::Server;
 pub use pipeline::{Pipeline, STAGES, free_port, pipe};
 pub use rows::{Estate, scan_lines};
+pub use stand_in::StandIn;
 
 use std::time::{Duration, Instant};
 

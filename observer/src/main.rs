@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use elava_bus::cli::{Finished, StageArgs, exit, usage_error};
+use elava_bus::cli::{Finished, NoPipeArgs, StageArgs, exit, usage_error};
 use elava_bus::{CancellationToken, Sink};
 use elava_observer::aws::Session;
 use elava_observer::{Observer, ObserverArgs, Rhythm};
@@ -21,7 +21,7 @@ struct Args {
     #[command(flatten)]
     observer: ObserverArgs,
     #[command(flatten)]
-    bus: StageArgs,
+    bus: StageArgs<NoPipeArgs>,
 }
 
 #[tokio::main]

@@ -2,7 +2,7 @@
 //! atomic batch as those outputs and in the same stream.
 
 use async_nats::HeaderMap;
-use async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
+use async_nats::header::{NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_MESSAGE_TTL, NATS_ROLLUP};
 use async_nats::jetstream::stream::DirectGetErrorKind;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,11 @@ impl Checkpoint {
         let body = serde_json::to_vec(&body).expect("a checkpoint serialises");
         let mut headers = HeaderMap::new();
         headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, self.revision.to_string().as_str());
+        if self.output.rolls_up_checkpoints() {
+            // It takes the place of the one before, and does not age with the stream.
+            headers.insert(NATS_ROLLUP, "sub");
+            headers.insert(NATS_MESSAGE_TTL, "never");
+        }
         Outgoing { subject: self.subject.clone(), body: Bytes::from(body), headers }
     }
 
@@ -78,7 +83,7 @@ impl Nats {
                 checkpoint.was_moved(body.sequence, message.sequence);
                 Ok(())
             }
-            // Never written, or expired with its stream's age limit.
+            // Never written.
             Err(error) if error.kind() == DirectGetErrorKind::NotFound => {
                 checkpoint.revision = 0;
                 Ok(())

@@ -3,6 +3,7 @@
 pub(crate) mod checkpoint;
 pub(crate) mod publish;
 pub(crate) mod reader;
+mod room;
 pub(crate) mod source;
 pub(crate) mod state;
 pub(crate) mod streams;
@@ -12,6 +13,8 @@ use std::time::Duration;
 
 use async_nats::jetstream;
 use tracing::{info, warn};
+
+use crate::MAX_LINE_BYTES;
 
 /// How to reach NATS.
 #[derive(Clone, Debug)]
@@ -55,6 +58,12 @@ pub enum NatsError {
         stream: String,
         /// Why.
         source: jetstream::context::CreateStreamError,
+    },
+    /// A page, or a row of the largest size, would not fit.
+    #[error("the server's max_payload is {found} bytes; at least {} are needed", MAX_LINE_BYTES)]
+    SmallPayload {
+        /// What it is.
+        found: usize,
     },
     /// The server does not do what exactly-once needs.
     #[error("stream {stream} was made without {lacks}; see docs/operations.md, \"Streams\"")]
@@ -113,6 +122,10 @@ impl Nats {
                 Err(error) => return Err(error),
             }
         };
+        let found = client.max_payload();
+        if found < MAX_LINE_BYTES {
+            return Err(NatsError::SmallPayload { found });
+        }
         // Acks are awaited by our own tasks, which bound what is in flight.
         let js = jetstream::context::ContextBuilder::new()
             .timeout(Duration::from_secs(10))

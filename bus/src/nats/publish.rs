@@ -7,12 +7,19 @@ use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
 use bytes::Bytes;
-use tracing::warn;
+use chrono::Utc;
+use elava_schemas::micros;
+use tracing::{error, warn};
 
 use super::Nats;
+use crate::dead::dead_output;
+use crate::{Emit, message_subject};
 
 /// Messages in one atomic batch at most: the server's limit.
 pub(crate) const MAX_BATCH: usize = 1000;
+
+/// What headers take of the server's largest payload.
+const HEADER_ROOM: usize = 4096;
 
 /// One body for one subject.
 #[derive(Clone, Debug)]
@@ -81,6 +88,20 @@ impl Nats {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(10));
         }
+    }
+
+    /// Whether the server takes a message of this size. One that no server would take becomes a dead
+    /// letter of `stage`, which carries its beginning.
+    pub(crate) async fn takes(&self, stage: &str, sequence: Option<u64>, emit: &Emit) -> bool {
+        let room = self.client.max_payload().saturating_sub(HEADER_ROOM);
+        if emit.line.len() <= room {
+            return true;
+        }
+        let reason = format!("{} of {} bytes; the server takes {room}", emit.kind, emit.line.len());
+        error!(stage, sequence, reason, "output set aside");
+        let letter = dead_output(stage, sequence, emit, reason, micros(Utc::now())).into();
+        self.store(Outgoing::new(message_subject(&letter), letter.to_line().into()).with_id()).await;
+        false
     }
 
     /// Stores one body, once; returns its sequence.

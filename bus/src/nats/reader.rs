@@ -9,6 +9,8 @@ use std::time::Duration;
 use async_nats::jetstream;
 use async_nats::jetstream::consumer::pull::{Config, Stream as Messages};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
+use async_nats::jetstream::stream::DirectGetErrorKind;
+use bytes::Bytes;
 use chrono::DateTime;
 use futures::StreamExt;
 use tracing::{debug, warn};
@@ -169,17 +171,32 @@ impl Reader {
             .info()
             .map(|info| (info.stream_sequence, info.pending, info.published.unix_timestamp_nanos()))
             .unwrap_or_default();
-        let micros = i64::try_from(nanos / 1000).unwrap_or_default();
         self.position = sequence;
-        pages.push(Page {
-            sequence,
-            subject: message.subject.to_string(),
-            first_line: 1,
-            received_at: DateTime::from_timestamp_micros(micros).unwrap_or_default(),
-            body: message.payload.clone(),
-        });
+        pages.push(page(sequence, message.subject.to_string(), nanos, message.payload.clone()));
         pending
     }
+}
+
+impl Nats {
+    /// One page of a stream, if it is still there.
+    pub(super) async fn page(&self, stream: Stream, sequence: u64) -> Result<Option<Page>, NatsError> {
+        let failed = |error| NatsError::request(format!("reading from stream {}", stream.name()), error);
+        let handle = self.js.get_stream_no_info(stream.name()).await.map_err(failed)?;
+        match handle.direct_get(sequence).await {
+            Ok(found) => {
+                let nanos = found.time.unix_timestamp_nanos();
+                Ok(Some(page(sequence, found.subject.to_string(), nanos, found.payload)))
+            }
+            Err(error) if error.kind() == DirectGetErrorKind::NotFound => Ok(None),
+            Err(error) => Err(NatsError::request(format!("reading from stream {}", stream.name()), error)),
+        }
+    }
+}
+
+fn page(sequence: u64, subject: String, nanos: i128, body: Bytes) -> Page {
+    let micros = i64::try_from(nanos / 1000).unwrap_or_default();
+    let received_at = DateTime::from_timestamp_micros(micros).unwrap_or_default();
+    Page { sequence, subject, first_line: 1, received_at, body }
 }
 
 enum Order {

@@ -1,30 +1,28 @@
 //! Runs a stage over one partition: read, handle, store outputs, store state, acknowledge.
 
-use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::{self, AckKind};
-use chrono::Utc;
-use futures::FutureExt;
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::checkpoint::Checkpoint;
 use super::publish::{MAX_BATCH, NotStored, Outgoing};
 use super::reader::{Delivery, Reader};
+use super::state::POSITION;
 use super::{Nats, NatsError};
-use crate::dead::{dead_letters, dead_output};
+use crate::dead::dead_letters;
+use crate::handling::{Handling, back_off};
 use crate::metrics::Metrics;
 use crate::run::BusError;
-use crate::{Batch, Emit, Failure, Output, Pager, Position, Rejection, Source, Stage, Stream, message_subject};
+use crate::{Batch, Emit, Pager, Position, Rejection, Source, Stage, Stream, message_subject};
 
-/// How often a batch is tried before it is taken apart.
-const ATTEMPTS: u32 = 5;
-/// What headers take of the server's largest payload.
-const HEADER_ROOM: usize = 4096;
 /// How often the server is told that a long batch is still being handled.
 const PROGRESS: Duration = Duration::from_secs(20);
+/// After how many batches without outputs their position is stored although more waits.
+const MAX_UNSTORED: u32 = 100;
 
 /// A stage at work on one partition.
 pub(crate) struct SourceRunner<S> {
@@ -58,15 +56,17 @@ impl<S: Stage> SourceRunner<S> {
         let at = (stream, partition);
         let mut reader = Reader::new(self.nats.clone(), spec.name, at, spec.batch_pages, from.saturating_sub(1));
         self.metrics.ready();
+        let mut unstored = 0;
         loop {
             let Delivery { batch, last, pending } = tokio::select! {
                 () = self.cancel.cancelled() => return Ok(()),
                 delivery = reader.next() => delivery,
             };
             let progress = tokio::spawn(keep_alive(last.clone()));
-            let handled = self.handle(&batch).await;
+            let (stage, metrics, cancel) = (&*self.stage, &*self.metrics, &self.cancel);
+            let handled = Handling { stage, metrics, cancel, patience: None }.handle(&batch).await;
             progress.abort();
-            let Some(output) = handled? else {
+            let Some(output) = handled.map_err(BusError::Stage)? else {
                 // Told to stop while something outside is missing: the input stays where it is.
                 return Ok(());
             };
@@ -74,12 +74,17 @@ impl<S: Stage> SourceRunner<S> {
             self.store_dead(&batch, &output.rejected).await;
             self.metrics.handled(&batch, &output, pending);
             let emits = !output.messages.is_empty();
-            self.send(&mut checkpoint, output.messages, Some(sequence)).await?;
+            let moved = self.send(&mut checkpoint, output.messages, Some(sequence)).await?;
             if emits || spec.position == Position::Own {
                 self.stage.stored(&self.source, sequence).await.map_err(BusError::Stage)?;
             }
             keeps_state |= !output.state.is_empty();
-            if keeps_state {
+            // Without outputs there is no checkpoint to pile up in the output stream for ever, and
+            // nothing is lost by handling such inputs again: their position need not be stored each time.
+            unstored = if moved { 0 } else { unstored + 1 };
+            let is_due = !moved && (pending == 0 || !output.rejected.is_empty() || unstored >= MAX_UNSTORED);
+            if keeps_state || (is_due && spec.position == Position::Checkpoint) {
+                unstored = 0;
                 self.nats.store_state(spec.name, &self.source, output.state, sequence).await;
             }
             if let Err(error) = last.ack().await {
@@ -97,90 +102,30 @@ impl<S: Stage> SourceRunner<S> {
             None => None,
         };
         let state = self.nats.load_state(spec.name, &self.source).await?;
-        let keeps_state = !state.is_empty();
-        let position = checkpoint.as_ref().and_then(|checkpoint| checkpoint.position);
+        let keeps_state = state.iter().any(|(key, _)| key != POSITION);
+        let position = checkpoint.as_ref().and_then(|checkpoint| checkpoint.position).max(state_position(&state));
         let resume = self.stage.resume(&self.source, position, state).await.map_err(BusError::Stage)?;
         if let Source::Partition { stream, .. } = self.source {
             self.nats.check_position(stream, resume.from).await?;
         }
+        self.store_dead_again(&resume.rejected).await?;
         self.send(&mut checkpoint, resume.pending, None).await?;
         Ok((checkpoint, keeps_state, resume.from))
     }
 
-    /// Handles a batch, again and again if need be. `None`: told to stop before it could be.
-    async fn handle(&self, batch: &Batch) -> Result<Option<Output>, BusError> {
-        let mut attempt = 0;
-        loop {
-            let failure = match self.attempt(batch).await {
-                Ok(output) => return Ok(Some(output)),
-                Err(failure) => failure,
-            };
-            self.metrics.retried(&failure);
-            attempt += 1;
-            match failure {
-                Failure::Fatal(_) => return Err(BusError::Stage(failure)),
-                Failure::Poison(_) if attempt >= ATTEMPTS => return self.take_apart(batch).await.map(Some),
-                Failure::Poison(_) | Failure::Unavailable(_) => {}
-            }
-            let pause = back_off(attempt);
-            warn!(source = %self.source, attempt, pause_ms = pause.as_millis(), error = %crate::cli::chain(&failure), "batch failed; trying again");
-            tokio::select! {
-                () = self.cancel.cancelled() => return Ok(None),
-                () = tokio::time::sleep(pause) => {}
-            }
-        }
-    }
-
-    /// Handles the pages one by one; the rows of those that fail still become dead letters.
-    async fn take_apart(&self, batch: &Batch) -> Result<Output, BusError> {
-        let mut output = Output::default();
-        for page in &batch.pages {
-            let single = Batch { source: batch.source.clone(), pages: vec![page.clone()] };
-            match self.attempt(&single).await {
-                Ok(part) => {
-                    output.messages.extend(part.messages);
-                    output.rejected.extend(part.rejected);
-                    output.state.extend(part.state);
-                }
-                Err(failure @ Failure::Poison(_)) => {
-                    error!(source = %self.source, sequence = page.sequence, error = %crate::cli::chain(&failure), "page cannot be handled");
-                    let reason = format!("failed {ATTEMPTS} times: {}", crate::cli::chain(&failure));
-                    output.rejected.extend(page.lines().map(|(line, _)| Rejection {
-                        sequence: page.sequence,
-                        line,
-                        reason: reason.clone(),
-                    }));
-                }
-                Err(failure) => return Err(BusError::Stage(failure)),
-            }
-        }
-        Ok(output)
-    }
-
-    /// One attempt; a panic is a failure of this input, not of the process.
-    async fn attempt(&self, batch: &Batch) -> Result<Output, Failure> {
-        let _busy = self.metrics.busy();
-        std::panic::AssertUnwindSafe(self.stage.handle(batch))
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|panic| Err(Failure::Poison(format!("panicked: {}", panic_text(panic.as_ref())).into())))
-    }
-
-    /// Stores outputs and checkpoint, all or nothing. Outputs that an earlier run stored are dropped.
+    /// Stores outputs and checkpoint, all or nothing; whether there was anything to store. Outputs
+    /// that an earlier run stored are dropped.
     async fn send(
         &self,
         checkpoint: &mut Option<Checkpoint>,
         messages: Vec<Emit>,
         sequence: Option<u64>,
-    ) -> Result<(), BusError> {
-        let Some(checkpoint) = checkpoint else { return Ok(()) };
+    ) -> Result<bool, BusError> {
+        let Some(checkpoint) = checkpoint else { return Ok(false) };
         let stored = checkpoint.position.unwrap_or(0);
-        let fresh = messages.into_iter().filter(|emit| emit.sequence > stored).collect();
-        let fresh = self.set_aside_too_large(fresh).await;
-        let own = S::SPEC.position == Position::Own;
-        let last = fresh.iter().map(|emit| emit.sequence).max();
-        let target = if own { last } else { sequence.or(last) };
-        let Some(target) = target.filter(|target| *target > stored) else { return Ok(()) };
+        let fresh = self.fitting(messages.into_iter().filter(|emit| emit.sequence > stored)).await;
+        let Some(last) = fresh.iter().map(|emit| emit.sequence).max() else { return Ok(false) };
+        let target = sequence.filter(|_| S::SPEC.position == Position::Checkpoint).unwrap_or(last);
 
         // Cut where the input position changes, so that every part ends on a whole position.
         let mut part: Vec<Outgoing> = Vec::new();
@@ -204,24 +149,17 @@ impl<S: Stage> SourceRunner<S> {
             done = first.sequence;
             rest = &rest[length..];
         }
-        self.send_part(checkpoint, part, target).await
+        self.send_part(checkpoint, part, target).await?;
+        Ok(true)
     }
 
-    /// What no server would take becomes a dead letter, which carries its beginning.
-    async fn set_aside_too_large(&self, messages: Vec<Emit>) -> Vec<Encoded> {
-        let room = self.nats.client.server_info().max_payload.saturating_sub(HEADER_ROOM);
-        let mut fitting = Vec::with_capacity(messages.len());
+    /// Without the outputs that no server would take: those are set aside.
+    async fn fitting(&self, messages: impl Iterator<Item = Emit>) -> Vec<Emit> {
+        let mut fitting = Vec::new();
         for emit in messages {
-            let line = emit.message.to_line();
-            let bytes = line.len();
-            if bytes <= room {
-                fitting.push(Encoded { sequence: emit.sequence, subject: message_subject(&emit.message), line });
-                continue;
+            if self.nats.takes(S::SPEC.name, Some(emit.sequence), &emit).await {
+                fitting.push(emit);
             }
-            let reason = format!("{} of {bytes} bytes; the server takes {room}", emit.message.kind());
-            error!(source = %self.source, sequence = emit.sequence, reason, "output set aside");
-            let letter = dead_output(S::SPEC.name, &emit, reason, Utc::now()).into();
-            self.nats.store(Outgoing::new(message_subject(&letter), letter.to_line().into()).with_id()).await;
         }
         fitting
     }
@@ -262,6 +200,21 @@ impl<S: Stage> SourceRunner<S> {
         }
     }
 
+    /// Stores the dead letters of rows read long ago. Those that were stored are stored twice: their
+    /// ids tell.
+    async fn store_dead_again(&self, rejected: &[Rejection]) -> Result<(), BusError> {
+        let Source::Partition { stream, .. } = self.source else { return Ok(()) };
+        for rejections in rejected.chunk_by(|a, b| a.sequence == b.sequence) {
+            let sequence = rejections[0].sequence;
+            let Some(page) = self.nats.page(stream, sequence).await? else {
+                error!(source = %self.source, sequence, "a rejected page is no longer in its stream");
+                continue;
+            };
+            self.store_dead(&Batch { source: self.source.clone(), pages: vec![page] }, rejections).await;
+        }
+        Ok(())
+    }
+
     async fn store_dead(&self, batch: &Batch, rejected: &[Rejection]) {
         for letter in dead_letters(S::SPEC.name, batch, rejected) {
             error!(source = %self.source, sequence = letter.sequence, line = letter.line, reason = letter.reason, "row rejected");
@@ -272,15 +225,14 @@ impl<S: Stage> SourceRunner<S> {
     }
 }
 
-/// One output as it is stored: written once, measured and paged from there.
-struct Encoded {
-    sequence: u64,
-    subject: String,
-    line: Vec<u8>,
+/// The position kept beside the state: past the checkpoint while inputs lead to no outputs.
+fn state_position(state: &[(String, Bytes)]) -> Option<u64> {
+    let (_, text) = state.iter().find(|(key, _)| key == POSITION)?;
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// Packs messages into bodies for their subjects.
-fn pages(messages: &[Encoded]) -> Vec<Outgoing> {
+fn pages(messages: &[Emit]) -> Vec<Outgoing> {
     let mut pager = Pager::default();
     let mut pages = Vec::new();
     for message in messages {
@@ -290,11 +242,6 @@ fn pages(messages: &[Encoded]) -> Vec<Outgoing> {
     pages.into_iter().map(|(subject, body)| Outgoing::new(subject, body)).collect()
 }
 
-/// 0.1 s, doubled each time, 10 s at most.
-fn back_off(attempt: u32) -> Duration {
-    Duration::from_millis(100).saturating_mul(1 << attempt.min(7)).min(Duration::from_secs(10))
-}
-
 async fn keep_alive(message: jetstream::Message) {
     loop {
         tokio::time::sleep(PROGRESS).await;
@@ -302,9 +249,4 @@ async fn keep_alive(message: jetstream::Message) {
             warn!(error = %error, "cannot tell the server that a batch is being handled");
         }
     }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

@@ -6,7 +6,6 @@ use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind};
 use async_nats::jetstream::stream::{
     Compression, Config, DiscardPolicy, RetentionPolicy, StorageType, SubjectTransform,
 };
-use futures::TryStreamExt;
 use tracing::{debug, info, warn};
 
 use super::{Nats, NatsError};
@@ -21,8 +20,6 @@ const MIN_BYTES: i64 = 16 << 20;
 const NO_STORAGE: u64 = 10047;
 /// How long JetStream may take to answer after a start.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// How often it is seen to that a stream has room.
-const TRIM_INTERVAL: Duration = Duration::from_secs(30);
 /// The bucket in which stages keep their state.
 pub(super) const STATE_BUCKET: &str = "elava_state";
 
@@ -53,47 +50,6 @@ impl Nats {
         Ok(())
     }
 
-    /// Keeps room in a stream whose reader holds what it needs elsewhere: when three quarters are
-    /// full, the older half of what `stage` has handled is removed. Nothing unread ever is.
-    pub(crate) async fn keep_room(self, stage: &'static str, stream: Stream) {
-        loop {
-            tokio::time::sleep(TRIM_INTERVAL).await;
-            match self.trim(stage, stream).await {
-                Ok(None) => {}
-                Ok(Some(below)) => info!(stream = stream.name(), below, "removed what was handled long ago"),
-                Err(error) => warn!(stream = stream.name(), error = %error, "cannot keep room"),
-            }
-        }
-    }
-
-    async fn trim(&self, stage: &str, stream: Stream) -> Result<Option<u64>, Box<dyn std::error::Error + Send + Sync>> {
-        let handle = self.js.get_stream(stream.name()).await?;
-        let info = handle.cached_info();
-        let (first, last) = (info.state.first_sequence, info.state.last_sequence);
-        let used = i64::try_from(info.state.bytes).unwrap_or(i64::MAX);
-        if used / 3 < info.config.max_bytes / 4 {
-            return Ok(None);
-        }
-        let prefix = format!("{stage}-");
-        let (mut readers, mut handled) = (0, last);
-        let mut consumers = handle.consumers();
-        while let Some(consumer) = consumers.try_next().await? {
-            if !consumer.name.starts_with(&prefix) {
-                continue;
-            }
-            readers += 1;
-            if consumer.num_pending > 0 || consumer.num_ack_pending > 0 {
-                handled = handled.min(consumer.ack_floor.stream_sequence);
-            }
-        }
-        let below = handled.min(first + (last - first) / 2);
-        if readers < stream.partitions() || below <= first {
-            return Ok(None);
-        }
-        handle.purge().sequence(below).await?;
-        Ok(Some(below))
-    }
-
     async fn ensure_all(&self) -> Result<(), NatsError> {
         // The largest last, so that it takes what is left on a small disk.
         self.ensure(state_config()).await?;
@@ -106,7 +62,7 @@ impl Nats {
     async fn ensure(&self, mut config: Config) -> Result<(), NatsError> {
         loop {
             let error = match self.js.get_or_create_stream(config.clone()).await {
-                Ok(found) => return check(&found.cached_info().config, &config),
+                Ok(found) => return self.check(&found.cached_info().config, &config).await,
                 Err(error) => error,
             };
             let smaller = config.max_bytes / 2;
@@ -123,6 +79,27 @@ impl Nats {
             config.max_bytes = smaller;
         }
     }
+
+    /// Refuses a stream that cannot do what exactly-once needs; allows what an older version did not.
+    async fn check(&self, found: &Config, wanted: &Config) -> Result<(), NatsError> {
+        let stream = &wanted.name;
+        let lacks = |lacks| Err(NatsError::StreamLacks { stream: stream.clone(), lacks });
+        if !found.allow_atomic_publish {
+            return lacks("atomic batches (allow_atomic)");
+        }
+        if found.subject_transform != wanted.subject_transform {
+            return lacks("our partitioning (subject_transform)");
+        }
+        let (rollup, ttl) = (wanted.allow_rollup, wanted.allow_message_ttl);
+        if (rollup && !found.allow_rollup) || (ttl && !found.allow_message_ttl) {
+            let config = Config { allow_rollup: rollup, allow_message_ttl: ttl, ..found.clone() };
+            let failed = |error| NatsError::request(format!("updating stream {stream}"), error);
+            self.js.update_stream(config).await.map_err(failed)?;
+            info!(stream, "checkpoints are rolled up from now on");
+        }
+        debug!(stream, "stream is ready");
+        Ok(())
+    }
 }
 
 fn is_starting(error: &CreateStreamError) -> bool {
@@ -130,18 +107,6 @@ fn is_starting(error: &CreateStreamError) -> bool {
         error.kind(),
         CreateStreamErrorKind::TimedOut | CreateStreamErrorKind::Response | CreateStreamErrorKind::JetStreamUnavailable
     )
-}
-
-fn check(found: &Config, wanted: &Config) -> Result<(), NatsError> {
-    let lacks = |lacks| Err(NatsError::StreamLacks { stream: wanted.name.clone(), lacks });
-    if !found.allow_atomic_publish {
-        return lacks("atomic batches (allow_atomic)");
-    }
-    if found.subject_transform != wanted.subject_transform {
-        return lacks("our partitioning (subject_transform)");
-    }
-    debug!(stream = found.name, "stream is ready");
-    Ok(())
 }
 
 fn max_bytes(stream: Option<Stream>) -> i64 {
@@ -165,6 +130,8 @@ fn config(stream: Stream) -> Config {
         duplicate_window: Duration::from_secs(120),
         deny_delete: stream.is_audit_trail(),
         deny_purge: stream.is_audit_trail(),
+        allow_rollup: stream.rolls_up_checkpoints(),
+        allow_message_ttl: stream.rolls_up_checkpoints(),
         allow_direct: true,
         allow_atomic_publish: true,
         subject_transform: stream

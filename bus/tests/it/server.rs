@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+const CONFIG: &str = "nats.conf";
+
 pub(crate) struct Server {
     child: Child,
     port: u16,
@@ -24,6 +26,8 @@ fn spawn(port: u16, folder: &std::path::Path) -> Child {
     let child = Command::new(binary())
         .args(["--jetstream", "--addr", "127.0.0.1", "--port", &port.to_string(), "--store_dir"])
         .arg(folder)
+        .arg("--config")
+        .arg(folder.join(CONFIG))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -38,10 +42,16 @@ fn spawn(port: u16, folder: &std::path::Path) -> Child {
 
 impl Server {
     pub(crate) fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// With these lines as its configuration.
+    pub(crate) fn start_with(config: &str) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener.local_addr().expect("a bound socket has an address").port();
         drop(listener);
         let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join(CONFIG), config).expect("the folder can be written");
         Self { child: spawn(port, folder.path()), port, folder }
     }
 

@@ -85,7 +85,7 @@ fn give(decider: &Decider, stored: &mut Stored, batch: &Batch, state_changes: us
     let output = now(decider.handle(batch)).expect("deciding does not fail");
     assert_eq!(output.rejected, []);
     for emit in output.messages {
-        let Message::Decision(decision) = emit.message else { panic!("not a decision") };
+        let Ok(Message::Decision(decision)) = emit.message() else { panic!("not a decision") };
         stored.decisions.insert(decision.id.to_string());
     }
     let whole = state_changes >= output.state.len();
@@ -189,7 +189,7 @@ proptest! {
             let once = now(decider.handle(&batch)).expect("deciding does not fail");
             let again = now(decider.handle(&batch)).expect("deciding does not fail");
             let lines = |output: &elava_bus::Output| -> Vec<Vec<u8>> {
-                output.messages.iter().map(|emit| emit.message.to_line()).collect()
+                output.messages.iter().map(|emit| emit.line.clone()).collect()
             };
             prop_assert_eq!(lines(&once), lines(&again));
             prop_assert_eq!(format!("{:?}", once.state), format!("{:?}", again.state));

@@ -65,6 +65,12 @@ pub enum HistoryError {
         /// As it is stored.
         text: String,
     },
+    /// A defect of ours, met in one batch; nothing of the batch is stored.
+    #[error("panicked: {text}")]
+    Panicked {
+        /// What it said.
+        text: String,
+    },
     /// Something that must be there is not.
     #[error("the history lacks {what} ({id})")]
     Missing {
@@ -126,12 +132,17 @@ impl History {
             self.connection.execute_batch("COMMIT").tried("commit to")?;
             Ok(value)
         });
-        if result.is_err()
-            && let Err(error) = self.connection.execute_batch("ROLLBACK")
-        {
+        if result.is_err() {
+            self.roll_back();
+        }
+        result
+    }
+
+    /// Ends the transaction that a failure left open, if it did.
+    pub(crate) fn roll_back(&self) {
+        if let Err(error) = self.connection.execute_batch("ROLLBACK") {
             // a failed commit has rolled back already
             tracing::debug!(%error, "no transaction to roll back");
         }
-        result
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use duckdb::{Row, params};
-use elava_bus::Emit;
+use elava_bus::{Emit, Rejection};
 use elava_schemas::{
     Baseline, Change, ChangeHistory, ChangeId, EarlierLife, Resource, ResourceKey, ScanId, ScopeRef, Timestamp,
 };
@@ -12,9 +12,12 @@ use serde::de::DeserializeOwned;
 
 use super::{History, HistoryError, Tried};
 use crate::batch::{Memory, Past};
-use crate::content::{Hash, short_hash};
-use crate::effects::Version;
+use crate::content::{Hash, scope_id, short_hash};
 use crate::index::Entry;
+use crate::version::{Columns, Version, read};
+
+/// Rows nearer than this are read together: skipping less costs more than reading it.
+const NEAR: i64 = 4096;
 
 /// How far one partition of one stream is in the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,10 +31,6 @@ pub(crate) struct StoredPosition {
 pub(super) fn instant(micros: i64) -> Result<Timestamp, HistoryError> {
     Timestamp::from_timestamp_micros(micros)
         .ok_or_else(|| HistoryError::Wrong { what: "time", text: micros.to_string() })
-}
-
-fn json<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, HistoryError> {
-    serde_json::from_str(text).map_err(|error| HistoryError::Wrong { what, text: format!("{text} ({error})") })
 }
 
 /// Reads a string that is a JSON string's content.
@@ -58,10 +57,17 @@ pub(super) fn list(ids: &[u64]) -> String {
 impl Past for History {
     fn current(&self, ids: &[u64]) -> Result<Vec<Version>, HistoryError> {
         let mut versions = Vec::with_capacity(ids.len());
-        self.each(include_str!("read_current.sql"), params![list(ids)], |row| {
-            versions.push(version(row)?);
-            Ok(())
-        })?;
+        let ids = list(ids);
+        for (first, last) in self.row_ranges(&ids)? {
+            // as numbers in the text: only then does DuckDB skip what lies outside
+            let sql = include_str!("read_current.sql")
+                .replace("$first", &first.to_string())
+                .replace("$last", &last.to_string());
+            self.each(&sql, params![ids], |row| {
+                versions.push(version(row)?);
+                Ok(())
+            })?;
+        }
         Ok(versions)
     }
 
@@ -79,12 +85,11 @@ impl Past for History {
         Ok(lives)
     }
 
-    fn ended_scans(&self, ids: &[&str]) -> Result<HashSet<String>, HistoryError> {
+    fn ended_scans(&self, ids: &[&str]) -> Result<HashSet<(u64, String)>, HistoryError> {
         let mut ended = HashSet::new();
         let ids = serde_json::to_string(ids).expect("strings serialise");
-        let sql = "SELECT DISTINCT scan_id FROM scans WHERE scan_id IN (SELECT unnest(?::JSON::VARCHAR[]))";
-        self.each(sql, params![ids], |row| {
-            ended.insert(get(row, 0)?);
+        self.each(include_str!("read_ended_scans.sql"), params![ids], |row| {
+            ended.insert((scope(row, 1, scope_id)?, get(row, 0)?));
             Ok(())
         })?;
         Ok(ended)
@@ -145,10 +150,36 @@ impl History {
         let mut pending = Vec::new();
         self.each(include_str!("read_outbox.sql"), params![partition, after], |row| {
             let change = stored_change(row)?;
-            pending.push(Emit { sequence: get(row, 0)?, message: change.into() });
+            pending.push(Emit::new(get(row, 0)?, &change.into()));
             Ok(())
         })?;
         Ok(pending)
+    }
+
+    /// Where the current versions of these resources lie. A listing comes in much the same order each
+    /// time, so what a batch asks for lies together, and only that part need be decompressed.
+    fn row_ranges(&self, ids: &str) -> Result<Vec<(i64, i64)>, HistoryError> {
+        let mut ranges: Vec<(i64, i64)> = Vec::new();
+        self.each(include_str!("read_rows.sql"), params![ids], |row| {
+            let row: i64 = get(row, 0)?;
+            match ranges.last_mut() {
+                Some((_, last)) if row - *last < NEAR => *last = row,
+                _ => ranges.push((row, row)),
+            }
+            Ok(())
+        })?;
+        Ok(ranges)
+    }
+
+    /// The rows of a partition whose dead letters may not be stored, in order.
+    pub(crate) fn rejections(&self, stream: &str, partition: u16) -> Result<Vec<Rejection>, HistoryError> {
+        let mut rejections = Vec::new();
+        let sql = "SELECT sequence, line, reason FROM rejections WHERE stream = ? AND partition = ? ORDER BY ALL";
+        self.each(sql, params![stream, partition], |row| {
+            rejections.push(Rejection { sequence: get(row, 0)?, line: get(row, 1)?, reason: get(row, 2)? });
+            Ok(())
+        })?;
+        Ok(rejections)
     }
 
     /// Runs a query and hands over each row.
@@ -183,22 +214,22 @@ fn key(text: &str) -> Result<ResourceKey, HistoryError> {
 }
 
 fn version(row: &Row) -> Result<Version, HistoryError> {
-    let mut resource = Resource::new(key(&get::<String>(row, 1)?)?);
-    resource.name = get(row, 3)?;
-    resource.arn = get(row, 4)?;
-    resource.status = get(row, 5)?;
-    resource.tags = get::<Option<String>>(row, 6)?.map(|text| json("tags", &text)).transpose()?;
-    resource.created_at = get::<Option<i64>>(row, 8)?.map(instant).transpose()?;
-    resource.monthly_cost_usd = get(row, 9)?;
-    resource.monthly_cost_source = get(row, 10)?;
-    resource.attributes = json("attributes", &get::<String>(row, 11)?)?;
-    if let Some(relations) = get::<Option<String>>(row, 12)? {
-        resource.relations = json("relations", &relations)?;
-    }
+    let columns = Columns {
+        key: key(&get::<String>(row, 1)?)?,
+        name: get(row, 3)?,
+        arn: get(row, 4)?,
+        status: get(row, 5)?,
+        tags: get(row, 6)?,
+        created_at: get::<Option<i64>>(row, 8)?.map(instant).transpose()?,
+        monthly_cost_usd: get(row, 9)?,
+        monthly_cost_source: get(row, 10)?,
+        attributes: get(row, 11)?,
+        relations: get(row, 12)?,
+    };
     Ok(Version {
         id: get(row, 0)?,
         hash: hash(&get::<String>(row, 2)?)?,
-        resource,
+        columns,
         tags_carried: get(row, 7)?,
         valid_from: instant(get(row, 13)?)?,
         first_seen: instant(get(row, 14)?)?,
@@ -212,7 +243,7 @@ fn stored_change(row: &Row) -> Result<Change, HistoryError> {
     let resource_key = key(&get::<String>(row, 4)?)?;
     let resource = |column| -> Result<Option<Resource>, HistoryError> {
         let Some(text) = get::<Option<String>>(row, column)? else { return Ok(None) };
-        let mut fields: serde_json::Value = json("version", &text)?;
+        let mut fields: serde_json::Value = read("version", &text)?;
         fields["key"] = serde_json::Value::String(resource_key.to_string());
         serde_json::from_value(fields)
             .map(Some)
@@ -228,12 +259,12 @@ fn stored_change(row: &Row) -> Result<Change, HistoryError> {
         version: after.or(before).unwrap_or_default(),
         previous: resource(12)?,
         current: resource(13)?,
-        diff: optional(7)?.map(|text| json("diff", &text)).transpose()?.unwrap_or_default(),
+        diff: optional(7)?.map(|text| read("diff", &text)).transpose()?.unwrap_or_default(),
         detected_at: instant(get(row, 8)?)?,
         scan_id: optional(9)?.map(ScanId::from),
         details: get(row, 10)?,
         cause: None,
-        earlier_life: optional(11)?.map(|text| json("earlier life", &text)).transpose()?,
+        earlier_life: optional(11)?.map(|text| read("earlier life", &text)).transpose()?,
         history: match baseline {
             Baseline::Yes => None,
             Baseline::No => Some(ChangeHistory {

@@ -4,4 +4,4 @@ SELECT
     epoch_us(c.valid_from), epoch_us(c.first_seen), epoch_us(c.last_seen), c.scan_id
 FROM current c
 JOIN keys k USING (resource_id)
-WHERE c.resource_id IN (SELECT unnest(string_split(?, ',')::UBIGINT[]))
+WHERE c.rowid BETWEEN $first AND $last AND c.resource_id IN (SELECT unnest(string_split(?, ',')::UBIGINT[]))

@@ -1,12 +1,14 @@
 //! What the later stages said, as it is stored.
 
-use duckdb::params;
-use elava_schemas::{Kind, ResourceKey, Timestamp};
+use duckdb::{Appender, params};
+use elava_schemas::{Approval, Change, Decision, Delivery, Execution, PolicyResult, ResourceKey, Timestamp};
 use hashbrown::HashSet;
 
 use super::read::{get, instant, list};
-use super::write::{Progress, micros};
-use super::{History, HistoryError, Tried};
+use super::write::{Way, micros, way};
+use super::{History, HistoryError};
+use crate::content::key_id;
+use crate::version::json;
 
 /// A violation as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,22 +26,35 @@ pub(crate) struct StoredViolation {
     pub(crate) closed: Option<(Timestamp, String)>,
 }
 
-/// What is to be recorded of one batch.
+/// What is to be recorded of one batch; no message twice.
 #[derive(Debug, Default)]
 pub(crate) struct Records {
     /// Keys of resources never heard of before.
     pub(crate) keys: Vec<(u64, ResourceKey)>,
-    /// Messages, each with the number of its resource where it has one.
-    pub(crate) messages: Vec<(Kind, Option<u64>, String)>,
     /// Resources whose violations were evaluated again.
     pub(crate) settled: Vec<u64>,
     /// All that is known of their violations that were open before or are new.
     pub(crate) violations: Vec<StoredViolation>,
+    /// Policy results, for their errors.
+    pub(crate) results: Vec<PolicyResult>,
+    /// Changes found by another detector.
+    pub(crate) changes: Vec<Change>,
+    pub(crate) decisions: Vec<Decision>,
+    pub(crate) approvals: Vec<Approval>,
+    pub(crate) executions: Vec<Execution>,
+    pub(crate) deliveries: Vec<Delivery>,
 }
 
 impl Records {
-    fn is_empty(&self) -> bool {
-        self.messages.is_empty() && self.settled.is_empty()
+    /// Whether nothing is to be stored.
+    pub(super) fn is_empty(&self) -> bool {
+        self.settled.is_empty()
+            && self.results.is_empty()
+            && self.changes.is_empty()
+            && self.decisions.is_empty()
+            && self.approvals.is_empty()
+            && self.executions.is_empty()
+            && self.deliveries.is_empty()
     }
 }
 
@@ -75,53 +90,121 @@ impl History {
         Ok(violators)
     }
 
-    /// Stores what one batch said, and its position.
-    pub(crate) fn record(&self, records: &Records, progress: Option<&Progress>) -> Result<(), HistoryError> {
-        if records.is_empty() && progress.is_none() {
-            return Ok(());
+    /// Stores what later stages said; within a transaction.
+    pub(super) fn record(&self, records: &Records) -> Result<(), HistoryError> {
+        self.write_keys(&records.keys)?;
+        if !records.settled.is_empty() {
+            self.write(&way!("violations"), || {
+                let settled = &records.settled;
+                self.append("staged_settled", |to| settled.iter().try_for_each(|id| to.append_row(params![id])))?;
+                self.append("staged_violations", |to| records.violations.iter().try_for_each(|row| violation(to, row)))
+            })?;
         }
-        self.transaction(|| {
-            if !records.is_empty() {
-                self.connection.execute_batch(include_str!("stage_records.sql")).tried("stage for")?;
-                self.stage_records(records).tried("stage records for")?;
-                self.connection.execute_batch(include_str!("apply_records.sql")).tried("record in")?;
-            }
-            match progress {
-                Some(progress) => self.advance(progress, false),
-                None => Ok(()),
-            }
-        })
+        self.each_of(&way!("policy_errors"), "staged_policy_errors", &records.results, errors)?;
+        self.each_of(&way!("foreign_changes"), "staged_foreign_changes", &records.changes, change)?;
+        self.each_of(&way!("decisions"), "staged_decisions", &records.decisions, decision)?;
+        self.each_of(&way!("approvals"), "staged_approvals", &records.approvals, approval)?;
+        self.each_of(&way!("executions"), "staged_executions", &records.executions, execution)?;
+        self.each_of(&way!("deliveries"), "staged_deliveries", &records.deliveries, delivery)
     }
 
-    fn stage_records(&self, records: &Records) -> duckdb::Result<()> {
-        self.stage_keys("staged_record_keys", &records.keys)?;
-        let mut appender = self.connection.appender("staged_messages")?;
-        for (kind, resource, message) in &records.messages {
-            appender.append_row(params![kind.as_str(), resource, message])?;
+    fn each_of<T>(
+        &self,
+        way: &Way,
+        table: &str,
+        rows: &[T],
+        append: fn(&mut Appender, &T) -> duckdb::Result<()>,
+    ) -> Result<(), HistoryError> {
+        if rows.is_empty() {
+            return Ok(());
         }
-        appender.flush()?;
-        let mut appender = self.connection.appender("staged_settled")?;
-        for resource in &records.settled {
-            appender.append_row(params![resource])?;
-        }
-        appender.flush()?;
-        let mut appender = self.connection.appender("staged_violations")?;
-        for violation in &records.violations {
-            let closed = violation.closed.as_ref();
-            appender.append_row(params![
-                violation.resource,
-                violation.policy,
-                violation.rule,
-                violation.severity,
-                violation.message,
-                violation.suggestion,
-                violation.bundle,
-                micros(violation.opened_at),
-                closed.map(|(at, _)| micros(*at)),
-                violation.opened_by,
-                closed.map(|(_, by)| by),
-            ])?;
-        }
-        appender.flush()
+        self.write(way, || self.append(table, |appender| rows.iter().try_for_each(|row| append(appender, row))))
     }
+}
+
+fn violation(appender: &mut Appender, violation: &StoredViolation) -> duckdb::Result<()> {
+    let closed = violation.closed.as_ref();
+    appender.append_row(params![
+        violation.resource,
+        violation.policy,
+        violation.rule,
+        violation.severity,
+        violation.message,
+        violation.suggestion,
+        violation.bundle,
+        micros(violation.opened_at),
+        closed.map(|(at, _)| micros(*at)),
+        violation.opened_by,
+        closed.map(|(_, by)| by),
+    ])
+}
+
+fn errors(appender: &mut Appender, result: &PolicyResult) -> duckdb::Result<()> {
+    let (id, resource) = (result.id.as_str(), key_id(&result.resource_key));
+    result.errors.iter().try_for_each(|error| {
+        let at = micros(result.evaluated_at);
+        appender.append_row(params![id, resource, error.policy, error.message, result.bundle, at])
+    })
+}
+
+fn change(appender: &mut Appender, change: &Change) -> duckdb::Result<()> {
+    appender.append_row(params![
+        change.id.as_str(),
+        change.change_type.as_str(),
+        bool::from(change.baseline),
+        key_id(&change.resource_key),
+        (!change.diff.is_empty()).then(|| json(&change.diff)),
+        micros(change.detected_at),
+        change.scan_id.as_ref().map(|id| id.as_str()),
+        change.details,
+        change.cause.as_ref().map(json),
+        change.earlier_life.as_ref().map(json),
+    ])
+}
+
+fn decision(appender: &mut Appender, decision: &Decision) -> duckdb::Result<()> {
+    appender.append_row(params![
+        decision.id.as_str(),
+        decision.action.as_str(),
+        key_id(&decision.resource_key),
+        decision.severity.as_str(),
+        decision.reason,
+        decision.finding.as_str(),
+        decision.state.as_str(),
+        json(&decision.caused_by),
+        decision.requires_approval,
+        decision.not_before.map(micros),
+        micros(decision.decided_at),
+        (!decision.metadata.is_empty()).then(|| json(&decision.metadata)),
+    ])
+}
+
+fn approval(appender: &mut Appender, approval: &Approval) -> duckdb::Result<()> {
+    let Approval { id, decision_id, by, verdict, reason, at } = approval;
+    appender.append_row(params![id.as_str(), decision_id.as_str(), by, verdict.as_str(), reason, micros(*at)])
+}
+
+fn execution(appender: &mut Appender, execution: &Execution) -> duckdb::Result<()> {
+    appender.append_row(params![
+        execution.id.as_str(),
+        execution.decision_id.as_str(),
+        key_id(&execution.resource_key),
+        execution.outcome.as_str(),
+        execution.before.as_ref().map(json),
+        execution.after.as_ref().map(json),
+        execution.error,
+        micros(execution.at),
+    ])
+}
+
+fn delivery(appender: &mut Appender, delivery: &Delivery) -> duckdb::Result<()> {
+    appender.append_row(params![
+        delivery.id.as_str(),
+        delivery.decision_id.as_str(),
+        delivery.channel,
+        delivery.outcome.as_str(),
+        delivery.attempts,
+        micros(delivery.at),
+        delivery.error,
+    ])
 }

@@ -1,13 +1,15 @@
 //! One batch's effects on the history: appended to temporary tables, then moved by set-based SQL.
 
-use duckdb::params;
+use duckdb::{Appender, params};
+use elava_bus::Rejection;
 use elava_schemas::{ResourceKey, Timestamp};
 
 use super::read::get;
-use super::{History, HistoryError, Tried};
+use super::{History, HistoryError, Records, Tried};
 use crate::change::Detected;
 use crate::content::{Hash, key_id};
-use crate::effects::{Effects, ScanRow, Version};
+use crate::effects::{Effects, ScanRow};
+use crate::version::{Version, json};
 
 /// Where the outbox and positions of a batch go; nowhere for a pipe.
 #[derive(Clone, Copy, Debug)]
@@ -20,146 +22,124 @@ pub(crate) struct Progress {
     pub(crate) stored: u64,
 }
 
+/// How rows of one sort get into the history.
+pub(super) struct Way {
+    /// Makes the temporary tables.
+    pub(super) stage: &'static str,
+    /// Moves what is in them.
+    pub(super) apply: &'static str,
+}
+
+/// `way!("scans")` is `stage/scans.sql` and `apply/scans.sql`.
+macro_rules! way {
+    ($name:literal) => {
+        crate::store::write::Way {
+            stage: include_str!(concat!("stage/", $name, ".sql")),
+            apply: include_str!(concat!("apply/", $name, ".sql")),
+        }
+    };
+}
+pub(super) use way;
+
 impl History {
-    /// Stores a batch's effects and position. The changes learn what the history says of their resources.
-    pub(crate) fn apply(&self, effects: &mut Effects, progress: Option<&Progress>) -> Result<(), HistoryError> {
+    /// Stores what a batch of observations led to, what later stages said in it, and its position.
+    /// The changes learn what the history says of their resources.
+    pub(crate) fn apply(
+        &self,
+        effects: &mut Effects,
+        records: &Records,
+        progress: Option<&Progress>,
+    ) -> Result<(), HistoryError> {
+        if effects.is_empty() && records.is_empty() && progress.is_none() {
+            return Ok(());
+        }
         self.transaction(|| {
-            if !effects.is_empty() {
-                self.stage(effects)?;
-                self.connection.execute_batch(include_str!("apply.sql")).tried("write")?;
-                self.count_changes(&mut effects.changes)?;
+            self.write_keys(&effects.keys)?;
+            self.write_observations(effects)?;
+            self.count_changes(&mut effects.changes)?;
+            if !effects.touched.is_empty() {
+                let rows = |appender: &mut Appender| {
+                    effects.touched.iter().try_for_each(|(id, at)| appender.append_row(params![id, micros(*at)]))
+                };
+                self.write(&way!("touched"), || self.append("staged_touched", rows))?;
             }
-            match progress {
-                Some(progress) => self.advance(progress, !effects.changes.is_empty()),
-                None => Ok(()),
+            if !effects.scans.is_empty() {
+                self.write(&way!("scans"), || self.append("staged_scans", |to| append_scans(to, &effects.scans)))?;
             }
+            self.record(records)?;
+            progress.map_or(Ok(()), |progress| self.advance(progress, effects))
         })
     }
 
-    /// Moves a position; within a transaction.
-    pub(super) fn advance(&self, progress: &Progress, changes: bool) -> Result<(), HistoryError> {
+    /// Stages rows and moves them; within a transaction.
+    pub(super) fn write(&self, way: &Way, rows: impl FnOnce() -> duckdb::Result<()>) -> Result<(), HistoryError> {
+        self.connection.execute_batch(way.stage).tried("stage for")?;
+        rows().tried("stage rows for")?;
+        self.connection.execute_batch(way.apply).tried("write")
+    }
+
+    /// Appends rows to a temporary table.
+    pub(super) fn append(
+        &self,
+        table: &str,
+        rows: impl FnOnce(&mut Appender) -> duckdb::Result<()>,
+    ) -> duckdb::Result<()> {
+        let mut appender = self.connection.appender(table)?;
+        rows(&mut appender)?;
+        appender.flush()
+    }
+
+    /// Names of resources never heard of before.
+    pub(super) fn write_keys(&self, keys: &[(u64, ResourceKey)]) -> Result<(), HistoryError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let rows = |appender: &mut Appender| {
+            keys.iter().try_for_each(|(id, key)| {
+                let (text, provider) = (key.to_string(), key.provider.as_str());
+                appender.append_row(params![id, text, provider, key.account, key.region, key.kind, key.id])
+            })
+        };
+        self.write(&way!("keys"), || self.append("staged_keys", rows))
+    }
+
+    fn write_observations(&self, effects: &Effects) -> Result<(), HistoryError> {
+        let Effects { ended, versions, changes, .. } = effects;
+        if ended.is_empty() && versions.is_empty() {
+            return Ok(());
+        }
+        self.write(&way!("observations"), || {
+            self.append("staged_ended", |to| ended.iter().try_for_each(|version| to.append_row(params![version.id])))?;
+            self.append("staged_versions", |to| {
+                ended.iter().chain(versions).try_for_each(|version| append_version(to, version))
+            })?;
+            self.append("staged_changes", |to| append_changes(to, changes))
+        })
+    }
+
+    /// Moves a position.
+    fn advance(&self, progress: &Progress, effects: &Effects) -> Result<(), HistoryError> {
         let Progress { stream, partition, applied, resume, stored } = *progress;
         let run = || {
             if stored > 0 {
                 let sql = "DELETE FROM outbox WHERE partition = ? AND sequence <= ?";
                 self.connection.prepare_cached(sql)?.execute(params![partition, stored])?;
+                let sql = "DELETE FROM rejections WHERE stream = ? AND partition = ? AND sequence <= ?";
+                self.connection.prepare_cached(sql)?.execute(params![stream, partition, stored])?;
             }
-            if changes {
+            if !effects.changes.is_empty() {
                 let sql = "INSERT INTO outbox SELECT ?, sequence, ordinal, id FROM staged_changes";
                 self.connection.prepare_cached(sql)?.execute(params![partition])?;
+            }
+            let sql = "INSERT INTO rejections VALUES (?, ?, ?, ?, ?)";
+            for Rejection { sequence, line, reason } in &effects.rejected {
+                self.connection.prepare_cached(sql)?.execute(params![stream, partition, sequence, line, reason])?;
             }
             let sql = "INSERT INTO positions VALUES (?, ?, ?, ?)
                 ON CONFLICT DO UPDATE SET applied = excluded.applied, resume = excluded.resume";
             self.connection.prepare_cached(sql)?.execute(params![stream, partition, applied, resume])
         };
         run().map(drop).tried("move the position of")
-    }
-
-    fn stage(&self, effects: &Effects) -> Result<(), HistoryError> {
-        self.connection.execute_batch(include_str!("stage.sql")).tried("stage for")?;
-        self.stage_keys("staged_keys", &effects.keys).tried("stage keys for")?;
-        self.stage_ends(effects).tried("stage ends for")?;
-        self.stage_versions(&effects.versions).tried("stage versions for")?;
-        self.stage_scans(&effects.scans).tried("stage scans for")?;
-        self.stage_changes(&effects.changes).tried("stage changes for")
-    }
-
-    pub(super) fn stage_keys(&self, table: &str, keys: &[(u64, ResourceKey)]) -> duckdb::Result<()> {
-        let mut appender = self.connection.appender(table)?;
-        for (id, key) in keys {
-            let (text, provider) = (key.to_string(), key.provider.as_str());
-            appender.append_row(params![id, text, provider, key.account, key.region, key.kind, key.id])?;
-        }
-        appender.flush()
-    }
-
-    fn stage_ends(&self, effects: &Effects) -> duckdb::Result<()> {
-        let mut appender = self.connection.appender("staged_ends")?;
-        for (id, end) in &effects.ended {
-            appender.append_row(params![id, micros(end.at), micros(end.last_seen), end.by.as_str()])?;
-        }
-        appender.flush()?;
-        let mut appender = self.connection.appender("staged_touched")?;
-        for (id, at) in &effects.touched {
-            appender.append_row(params![id, micros(*at)])?;
-        }
-        appender.flush()
-    }
-
-    fn stage_versions(&self, versions: &[Version]) -> duckdb::Result<()> {
-        let mut appender = self.connection.appender("staged_versions")?;
-        for version in versions {
-            let Version { id, hash, resource, tags_carried, valid_from, first_seen, last_seen, scan_id, end } = version;
-            let tags = resource.tags.as_ref().map(json);
-            let relations = (!resource.relations.is_empty()).then(|| json(&resource.relations));
-            appender.append_row(params![
-                id,
-                hash.0,
-                resource.name,
-                resource.arn,
-                resource.status,
-                tags,
-                tags_carried,
-                resource.created_at.map(micros),
-                resource.monthly_cost_usd,
-                resource.monthly_cost_source,
-                json(&resource.attributes),
-                relations,
-                micros(*valid_from),
-                end.map(|end| micros(end.at)),
-                micros(*first_seen),
-                micros(end.map_or(*last_seen, |end| end.last_seen)),
-                scan_id,
-                end.map(|end| end.by.as_str()),
-            ])?;
-        }
-        appender.flush()
-    }
-
-    fn stage_scans(&self, scans: &[ScanRow]) -> duckdb::Result<()> {
-        let mut appender = self.connection.appender("staged_scans")?;
-        for scan in scans {
-            appender.append_row(params![
-                scan.scan_id,
-                scan.scope.provider.as_str(),
-                scan.scope.account,
-                scan.scope.region,
-                scan.scope.kind,
-                scan.scope.filter,
-                micros(scan.started_at),
-                micros(scan.finished_at),
-                scan.outcome,
-                scan.observed,
-                scan.received,
-                scan.api_calls,
-                (!scan.errors.is_empty()).then(|| json(&scan.errors)),
-                if scan.proved { "proved" } else { "unknown" },
-            ])?;
-        }
-        appender.flush()
-    }
-
-    fn stage_changes(&self, changes: &[Detected]) -> duckdb::Result<()> {
-        let mut appender = self.connection.appender("staged_changes")?;
-        for (ordinal, Detected { sequence, before, change }) in (0_u32..).zip(changes) {
-            let after = change.current.as_ref().and_then(|_| Hash::parse(&change.version)).map(|hash| hash.0);
-            appender.append_row(params![
-                ordinal,
-                sequence,
-                change.id.as_str(),
-                change.change_type.as_str(),
-                bool::from(change.baseline),
-                key_id(&change.resource_key),
-                before.map(|hash| hash.0),
-                after,
-                (!change.diff.is_empty()).then(|| json(&change.diff)),
-                micros(change.detected_at),
-                change.scan_id.as_ref().map(|id| id.as_str()),
-                change.details,
-                change.earlier_life.as_ref().map(json),
-            ])?;
-        }
-        appender.flush()
     }
 
     fn count_changes(&self, changes: &mut [Detected]) -> Result<(), HistoryError> {
@@ -179,10 +159,72 @@ impl History {
     }
 }
 
-pub(super) fn micros(at: Timestamp) -> i64 {
-    at.timestamp_micros()
+fn append_version(appender: &mut Appender, version: &Version) -> duckdb::Result<()> {
+    let Version { id, hash, columns, tags_carried, valid_from, first_seen, last_seen, scan_id, end } = version;
+    appender.append_row(params![
+        id,
+        hash.0,
+        columns.name,
+        columns.arn,
+        columns.status,
+        columns.tags,
+        tags_carried,
+        columns.created_at.map(micros),
+        columns.monthly_cost_usd,
+        columns.monthly_cost_source,
+        columns.attributes,
+        columns.relations,
+        micros(*valid_from),
+        end.map(|end| micros(end.at)),
+        micros(*first_seen),
+        micros(end.map_or(*last_seen, |end| end.last_seen)),
+        scan_id,
+        end.map(|end| end.by.as_str()),
+    ])
 }
 
-fn json<T: serde::Serialize>(value: &T) -> String {
-    serde_json::to_string(value).expect("messages have string keys and infallible serialisers")
+fn append_scans(appender: &mut Appender, scans: &[ScanRow]) -> duckdb::Result<()> {
+    scans.iter().try_for_each(|scan| {
+        appender.append_row(params![
+            scan.scan_id,
+            scan.scope.provider.as_str(),
+            scan.scope.account,
+            scan.scope.region,
+            scan.scope.kind,
+            scan.scope.filter,
+            micros(scan.started_at),
+            micros(scan.finished_at),
+            scan.outcome,
+            scan.observed,
+            scan.received,
+            scan.api_calls,
+            (!scan.errors.is_empty()).then(|| json(&scan.errors)),
+            if scan.proved { "proved" } else { "unknown" },
+        ])
+    })
+}
+
+fn append_changes(appender: &mut Appender, changes: &[Detected]) -> duckdb::Result<()> {
+    (0_u32..).zip(changes).try_for_each(|(ordinal, Detected { sequence, before, change })| {
+        let after = change.current.as_ref().and_then(|_| Hash::parse(&change.version)).map(|hash| hash.0);
+        appender.append_row(params![
+            ordinal,
+            sequence,
+            change.id.as_str(),
+            change.change_type.as_str(),
+            bool::from(change.baseline),
+            key_id(&change.resource_key),
+            before.map(|hash| hash.0),
+            after,
+            (!change.diff.is_empty()).then(|| json(&change.diff)),
+            micros(change.detected_at),
+            change.scan_id.as_ref().map(|id| id.as_str()),
+            change.details,
+            change.earlier_life.as_ref().map(json),
+        ])
+    })
+}
+
+pub(super) fn micros(at: Timestamp) -> i64 {
+    at.timestamp_micros()
 }

@@ -61,7 +61,7 @@ fn several_changes_of_one_comparison() {
         modified: i-1: status changed from "running" to "stopped"; State added: {"Name":"stopped"}
     "#]]
     .assert_eq(&told(&output));
-    let change = changes(&output.messages)[1];
+    let change = &changes(&output.messages)[1];
     assert_eq!(change.previous.as_ref().and_then(|r| r.status.as_deref()), Some("running"));
     assert_eq!(change.current.as_ref().and_then(|r| r.status.as_deref()), Some("stopped"));
     let history = change.history.as_ref().expect("not baseline");
@@ -205,7 +205,7 @@ fn what_comes_back_is_linked_to_its_earlier_life() {
     ]);
     bench.restart();
     let output = bench.send(&[seen(None, "i-2", json!({"name": "web"}))]);
-    let change = changes(&output.messages)[0];
+    let change = &changes(&output.messages)[0];
     let life = change.earlier_life.as_ref().expect("it lived before");
     assert!(change.previous.is_none());
     assert_eq!(life.version, change.version, "it is as it was");

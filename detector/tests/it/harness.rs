@@ -194,11 +194,11 @@ pub(crate) fn told(output: &Output) -> String {
     text
 }
 
-pub(crate) fn changes(messages: &[Emit]) -> Vec<&Change> {
+pub(crate) fn changes(messages: &[Emit]) -> Vec<Change> {
     messages
         .iter()
-        .filter_map(|emit| match &emit.message {
-            Message::Change(change) => Some(change.as_ref()),
+        .filter_map(|emit| match emit.message().expect("a message") {
+            Message::Change(change) => Some(*change),
             _ => None,
         })
         .collect()

@@ -98,7 +98,7 @@ fn a_violation_of_one_batch_can_close_in_it() {
 fn decisions_and_what_follows_are_kept_once() {
     let mut bench = Bench::new();
     let output = bench.send(&[seen(None, "i-1", json!({}))]);
-    let elava_schemas::Message::Change(change) = &output.messages[0].message else { panic!("a change") };
+    let Ok(elava_schemas::Message::Change(change)) = output.messages[0].message() else { panic!("a change") };
     let decision = json!({
         "kind": "decision", "id": "d1", "action": "notify", "resource_key": "aws/1/r/ec2:instance/i-1",
         "severity": "warning", "reason": "because", "finding": "f", "state": "new", "caused_by": [change.id],

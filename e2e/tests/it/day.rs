@@ -62,7 +62,7 @@ async fn a_day_of_operations() {
         appeared aws/123456789012/us-east-1/ec2:volume/vol-…: volume vol-… appeared (gp2, 8 GiB)
         cost_increase aws/123456789012/us-east-1/ec2:instance/i-…: i-… (worker-2): estimated cost rose
         disappeared aws/123456789012/us-east-1/rds:db/orders-db: db orders-db disappeared (db.m6g.large, postgres, 100 GiB)
-        disappeared aws/123456789012/us-east-…/rds:snapshot/rds:orders-db-…-…-…-…-…: snapshot rds:orders-db-…-…-…-…-… disappeared (postgres, 100 GiB)
+        disappeared aws/123456789012/us-east-1/rds:snapshot/rds:orders-db-…-…-…-…-…: snapshot rds:orders-db-…-…-…-…-… disappeared (postgres, 100 GiB)
         modified aws/123456789012/us-east-1/ec2:instance/i-…: i-… (api-1): BlockDeviceMappings changed
         modified aws/123456789012/us-east-1/ec2:instance/i-…: i-… (worker-2): InstanceType changed
         modified aws/123456789012/us-east-1/ec2:security-group/sg-…: sg-… (shop-admin): IpPermissions.0.IpRanges changed
@@ -70,6 +70,42 @@ async fn a_day_of_operations() {
         tag_drift aws/123456789012/us-east-1/ec2:instance/i-…: i-… (worker-1): tag elava:owner changed"#]].assert_eq(&played.join("\n"));
     let disappeared = "SELECT count(*) FROM changes JOIN keys USING (resource_id) WHERE changes.type = 'disappeared' AND region = 'eu-west-1'";
     assert_eq!(scalar(&db, disappeared), 0, "a failing region makes nothing disappear");
+    let decided = "SELECT action, severity, state, k.key, reason FROM decisions JOIN keys k USING (resource_id) WHERE action <> 'audit'";
+    let mut decided: Vec<String> = elava_e2e::dump(&db, decided).iter().map(|row| decision(row)).collect();
+    decided.sort();
+    expect![[r#"
+        alert critical new aws/123456789012/eu-west-1/rds:db/reporting-db: Database has no automated backups
+        alert critical new aws/123456789012/eu-west-1/rds:db/reporting-db: Database is publicly accessible
+        alert critical new aws/123456789012/us-east-1/ec2:security-group/sg-…: Security group is open to the internet on port 22 (SSH)
+        alert critical new aws/123456789012/us-east-1/rds:db/orders-db: Blessed resource disappeared
+        notify info new aws/123456789012/us-east-1/ec2:instance/i-…: New resource lacks required tags (elava:managed, elava:owner, environment)
+        notify info new aws/123456789012/us-east-1/ec2:network-interface/eni-…: New resource lacks required tags (elava:managed, elava:owner, environment)
+        notify info new aws/123456789012/us-east-1/ec2:volume/vol-…: New resource lacks required tags (elava:managed, elava:owner, environment)
+        notify info new aws/123456789012/us-east-1/rds:snapshot/rds:orders-db-…-…-…-…-…: Resource disappeared
+        notify warning new aws/123456789012/eu-west-1/ec2:instance/i-…: Managed resource has no owner tag
+        notify warning new aws/123456789012/eu-west-1/ec2:snapshot/snap-…: Snapshot is not encrypted
+        notify warning new aws/123456789012/eu-west-1/ec2:volume/vol-…: Managed resource has no owner tag
+        notify warning new aws/123456789012/eu-west-1/rds:db/reporting-db: Database has no deletion protection
+        notify warning new aws/123456789012/eu-west-1/rds:db/reporting-db: Database storage is not encrypted
+        notify warning new aws/123456789012/eu-west-1/rds:db/reporting-db: Managed resource has no owner tag
+        notify warning new aws/123456789012/eu-west-1/rds:db/reporting-db: Production database is in a single availability zone
+        notify warning new aws/123456789012/eu-west-1/rds:snapshot/rds:reporting-db-…-…-…-…-…: Snapshot is not encrypted
+        notify warning new aws/123456789012/us-east-1/ec2:instance/i-…: Estimated cost rose from $62.05 to $496.40 a month
+        notify warning new aws/123456789012/us-east-1/ec2:instance/i-…: Instance metadata can be read without a session token (IMDSv1)
+        notify warning new aws/123456789012/us-east-1/ec2:instance/i-…: Owner tag elava:owner names nobody
+        notify warning new aws/123456789012/us-east-1/ec2:instance/i-…: Tags drifted (elava:owner: shop → nobody)
+        notify warning new aws/123456789012/us-east-1/ec2:snapshot/snap-…: Snapshot is not encrypted
+        notify warning new aws/123456789012/us-east-1/ec2:snapshot/snap-…: Snapshot is not encrypted
+        notify warning new aws/123456789012/us-east-1/ec2:volume/vol-…: Volume is attached to nothing
+        notify warning new aws/123456789012/us-east-1/ec2:volume/vol-…: Volume is attached to nothing
+        notify warning new aws/123456789012/us-east-1/ec2:volume/vol-…: Volume is not encrypted
+        notify warning new aws/123456789012/us-east-1/ec2:volume/vol-…: Volume is not encrypted
+        notify warning new aws/123456789012/us-east-1/rds:db/catalog-db: Production database is in a single availability zone
+        notify warning new aws/123456789012/us-east-1/rds:db/orders-db: Database has no deletion protection
+        notify warning new aws/123456789012/us-east-1/rds:db/orders-db: Production database is in a single availability zone
+        notify warning resolved aws/123456789012/us-east-1/rds:db/orders-db: Gone with its resource: Database has no deletion protection
+        notify warning resolved aws/123456789012/us-east-1/rds:db/orders-db: Gone with its resource: Production database is in a single availability zone
+        protect critical new aws/123456789012/us-east-1/rds:db/orders-db: Protect what remains of a blessed resource"#]].assert_eq(&decided.join("\n"));
     let told = pipeline.notifications();
     let alerts =
         told.lines().filter(|line| line.contains("\"action\":\"alert\"") && line.contains("orders-db")).count();
@@ -87,12 +123,27 @@ fn anonymous(row: &str) -> String {
     format!("{} {}: {details}", text("type"), hide(&text("key")))
 }
 
+/// Action, severity, state, resource, and why.
+fn decision(row: &str) -> String {
+    let row: serde_json::Value = serde_json::from_str(row).expect("a row");
+    let text = |name: &str| row[name].as_str().expect("a text").to_owned();
+    let (action, severity, state) = (text("action"), text("severity"), text("state"));
+    let reason = text("reason");
+    let reason = reason.rsplit_once(": ").map_or(&*reason, |(reason, _resource)| reason);
+    format!("{action} {severity} {state} {}: {reason}", hide(&text("key")))
+}
+
 /// Replaces runs of eight and more digits, hexadecimal ones after a `-`, and dates of snapshots.
 fn hide(text: &str) -> String {
     let parts = text.split('-').enumerate().map(|(index, part)| {
         let drawn = part.chars().take_while(char::is_ascii_hexdigit).count();
-        let of_date = text.contains("rds:orders-db-") && part.starts_with(|c: char| c.is_ascii_digit());
-        if index > 0 && (drawn >= 8 || of_date) { format!("…{}", &part[drawn..]) } else { part.to_owned() }
+        let digits = part.chars().take_while(char::is_ascii_digit).count();
+        let of_date = text.contains("rds:") && text.contains("-db-") && matches!(digits, 2 | 4);
+        match index {
+            1.. if of_date => format!("…{}", &part[digits..]),
+            1.. if drawn >= 8 => format!("…{}", &part[drawn..]),
+            _ => part.to_owned(),
+        }
     });
     parts.collect::<Vec<_>>().join("-")
 }

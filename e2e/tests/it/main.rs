@@ -3,6 +3,7 @@
 mod bad_input;
 mod crashes;
 mod day;
+mod observer;
 mod same;
 
 use elava_e2e::{Pipeline, Server, stored, until};

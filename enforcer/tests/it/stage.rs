@@ -29,11 +29,11 @@ fn version(change: &Change, version: &str, number: &str) -> Message {
     Change { id, version: version.into(), change_type: ChangeType::Modified, ..change.clone() }.into()
 }
 
-fn results(messages: &[elava_bus::Emit]) -> Vec<&PolicyResult> {
+fn results(messages: &[elava_bus::Emit]) -> Vec<PolicyResult> {
     messages
         .iter()
-        .map(|emit| match &emit.message {
-            Message::PolicyResult(result) => &**result,
+        .map(|emit| match emit.message().expect("a message") {
+            Message::PolicyResult(result) => *result,
             other => panic!("{}", other.kind()),
         })
         .collect()

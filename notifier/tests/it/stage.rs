@@ -35,7 +35,7 @@ async fn formats_and_transports() {
         let written = Written::default();
         let output = notifier(format, min_severity, &written).handle(&batch(source.clone(), &messages)).await;
         let output = output.expect("standard output takes it");
-        let kinds: Vec<String> = output.messages.iter().map(|emit| emit.message.kind().to_string()).collect();
+        let kinds: Vec<String> = output.messages.iter().map(|emit| emit.kind.to_string()).collect();
         assert_eq!(kinds, emitted, "{format:?} {source} {min_severity:?}");
         assert_eq!(written.text().lines().count(), lines, "{format:?} {source} {}", written.text());
         assert_eq!(output.rejected.len(), rejected, "{format:?} {source}");
@@ -48,7 +48,7 @@ async fn told_once_however_often_given() {
     let notifier = notifier(StdoutFormat::Ndjson, Severity::Info, &written);
     let batch = batch(PARTITION, &[alert("a").into()]);
     let [first, second] = [notifier.handle(&batch).await, notifier.handle(&batch).await]
-        .map(|output| output.expect("standard output takes it").messages.remove(0).message);
+        .map(|output| output.expect("standard output takes it").messages.remove(0).line);
     assert_eq!(first, second);
     assert_eq!(written.text().lines().count(), 1);
     let line = Message::parse(written.text().trim_end().as_bytes()).expect("a message");

@@ -3,7 +3,8 @@
 use std::process::{Output, Stdio};
 
 use elava_schemas::{Message, ScanOutcome, ScanReport};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
 use crate::canned::{Answer, Call, identity, serve, vpcs};
@@ -80,6 +81,8 @@ async fn exit_codes() {
             "unknown resource type `ec2:nonsense`; known: ec2:elastic-ip",
         ),
         (&["--once", "--interval", "5m"], false, 2, "cannot be used with"),
+        (&["--once", "--state", "file"], false, 2, "unexpected argument '--state'"),
+        (&["--once", "--dead-letters", "file"], false, 2, "unexpected argument '--dead-letters'"),
         (&["--check", "--regions", "us-east-1"], true, 0, ""),
     ] {
         let mut command = observer(&endpoint, args);
@@ -110,6 +113,25 @@ async fn terminates_cleanly_with_a_report() {
     let report = lines.next_line().await.expect("readable").expect("a report");
     assert!(report.contains(r#""outcome":"partial""#) && report.contains("stopped"), "{report}");
     assert!(child.wait().await.expect("it ends").success());
+}
+
+#[tokio::test]
+async fn health_is_served_in_a_pipe_when_asked_for() {
+    let endpoint = serve(regions).await;
+    let free = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = free.local_addr().expect("an address").to_string();
+    drop(free);
+    let mut child =
+        observer(&endpoint, &["--regions", "us-east-1", "--health-addr", &address]).spawn().expect("it runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    lines.next_line().await.expect("readable").expect("an observation");
+    let mut answer = String::new();
+    let mut connection = TcpStream::connect(&address).await.expect("it listens before it scans");
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    connection.write_all(request.as_bytes()).await.expect("asked");
+    connection.read_to_string(&mut answer).await.expect("answered");
+    let emitted = answer.lines().find_map(|line| line.strip_prefix("elava_rows_emitted_total{stage=\"observer\"} "));
+    assert!(emitted.is_some_and(|rows| rows != "0"), "{answer}");
 }
 
 #[tokio::test]

@@ -32,3 +32,14 @@ pub enum Verdict {
     /// Do not.
     Denied,
 }
+
+impl Verdict {
+    /// As written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Denied => "denied",
+        }
+    }
+}

@@ -7,8 +7,11 @@ use serde_json::Value;
 use crate::{ChangeId, Resource, ResourceKey, ScanId, Timestamp};
 
 /// One difference. One comparison can yield several: tags and status at once.
+///
+/// `R` is what a resource is held as: read, or as the text it is written as.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Change {
+#[schemars(rename = "Change")]
+pub struct Change<R = Resource> {
     /// A hash of the resource, type, version and observation that caused it.
     pub id: ChangeId,
     /// What sort of change.
@@ -22,9 +25,9 @@ pub struct Change {
     /// Hash of the version that `current` (or, once disappeared, `previous`) is.
     pub version: String,
     /// As it was; `null` when it appeared.
-    pub previous: Option<Resource>,
+    pub previous: Option<R>,
     /// As it is; `null` when it disappeared.
-    pub current: Option<Resource>,
+    pub current: Option<R>,
     /// What differs, by path.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub diff: Vec<FieldDiff>,

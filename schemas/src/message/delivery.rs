@@ -34,3 +34,14 @@ pub enum DeliveryOutcome {
     /// The channel refused it for good.
     Failed,
 }
+
+impl DeliveryOutcome {
+    /// As written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+        }
+    }
+}

@@ -43,3 +43,16 @@ pub enum ExecutionOutcome {
     /// Not written: reality had moved on, or dry run.
     Skipped,
 }
+
+impl ExecutionOutcome {
+    /// As written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Executing => "executing",
+            Self::Executed => "executed",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}

@@ -30,7 +30,7 @@ CREATE TABLE current (
     monthly_cost_usd DOUBLE,
     monthly_cost_source VARCHAR,
     attributes VARCHAR NOT NULL USING COMPRESSION zstd,
-    relations VARCHAR,
+    relations VARCHAR USING COMPRESSION zstd,
     valid_from TIMESTAMPTZ NOT NULL,
     valid_to TIMESTAMPTZ,
     first_seen TIMESTAMPTZ NOT NULL,
@@ -53,7 +53,7 @@ CREATE TABLE closed (
     monthly_cost_usd DOUBLE,
     monthly_cost_source VARCHAR,
     attributes VARCHAR NOT NULL USING COMPRESSION zstd,
-    relations VARCHAR,
+    relations VARCHAR USING COMPRESSION zstd,
     valid_from TIMESTAMPTZ NOT NULL,
     valid_to TIMESTAMPTZ NOT NULL,
     first_seen TIMESTAMPTZ NOT NULL,
@@ -271,3 +271,17 @@ COMMENT ON COLUMN outbox.partition IS 'Partition of the observation stream';
 COMMENT ON COLUMN outbox.sequence IS 'Position of the page that caused it';
 COMMENT ON COLUMN outbox.ordinal IS 'Its place among the changes of one batch';
 COMMENT ON COLUMN outbox.change_id IS 'The change';
+
+CREATE TABLE rejections (
+    stream VARCHAR NOT NULL,
+    partition USMALLINT NOT NULL,
+    sequence UBIGINT NOT NULL,
+    line UBIGINT NOT NULL,
+    reason VARCHAR NOT NULL
+);
+COMMENT ON TABLE rejections IS 'Rows refused whose dead letters may not be stored yet';
+COMMENT ON COLUMN rejections.stream IS 'The stream';
+COMMENT ON COLUMN rejections.partition IS 'Its partition';
+COMMENT ON COLUMN rejections.sequence IS 'Position of the page';
+COMMENT ON COLUMN rejections.line IS 'Line of the page, from 1';
+COMMENT ON COLUMN rejections.reason IS 'Why';

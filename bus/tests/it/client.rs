@@ -1,0 +1,33 @@
+//! A person's side of the bus.
+
+use bytes::Bytes;
+use elava_schemas::{Approval, ApprovalId, DecisionId, Verdict};
+
+use crate::copier::Copier;
+use crate::server::Server;
+use crate::{args, changes, publish_scopes, run, stored, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_sees_progress_and_publishes() {
+    let server = Server::start();
+    let stage = Copier::default();
+    let task = run(&server, &stage);
+    publish_scopes(&server, 2, 10).await;
+    until("changes", async || changes(&server).await.len() == 20).await;
+    let options = args(&server).nats_options().expect("a server");
+    let client = elava_bus::Client::connect(&options).await.expect("connects");
+    until("no lag", async || {
+        let progress = client.progress().await.expect("progress");
+        progress.len() == 16 && progress.iter().all(|one| one.stage == "detector" && one.pending == 0 && one.reading)
+    })
+    .await;
+    let decision_id = DecisionId::of(&["d"]);
+    let at = elava_schemas::Timestamp::default();
+    let id = ApprovalId::of(&["d", "me"]);
+    let approval = Approval { id, decision_id, by: "me".into(), verdict: Verdict::Approved, reason: None, at };
+    client.publish(&approval.into()).await.expect("stored");
+    assert_eq!(stored(&server, "EXECUTION", "elava.approval").await.len(), 1);
+    let nobody = client.request("elava.nobody", Bytes::new()).await.expect_err("nobody listens");
+    assert_eq!(nobody.to_string(), "nobody answers elava.nobody; is the stage running?");
+    task.abort();
+}

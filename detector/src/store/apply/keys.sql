@@ -1,0 +1,1 @@
+INSERT INTO keys SELECT * FROM staged_keys;

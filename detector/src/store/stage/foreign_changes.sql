@@ -1,0 +1,4 @@
+CREATE OR REPLACE TEMP TABLE staged_foreign_changes (
+    id VARCHAR, type VARCHAR, baseline BOOLEAN, resource_id UBIGINT, diff VARCHAR, detected_at BIGINT, scan_id VARCHAR, details VARCHAR,
+    cause VARCHAR, earlier_life VARCHAR
+);

@@ -1,0 +1,80 @@
+//! The observer, killed in mid-scan and started again: the scan proves nothing, and after the next
+//! whole one the history is that of an undisturbed run.
+
+use std::collections::BTreeSet;
+
+use elava_e2e::{Pipeline, StandIn, dump, scalar, stored, until};
+
+use crate::{settled, started};
+
+/// Two pages of the API.
+const INSTANCES: u32 = 1050;
+/// Milliseconds from the first page to the second.
+const LATENCY: u32 = 1500;
+
+/// Scans that have sent something, and those of them that have ended.
+async fn scans(url: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    let rows = stored(url, "OBSERVATION", "elava.observation.>").await;
+    let ids = |ended: bool| {
+        let rows = rows.iter().filter(|row| !ended || row["kind"] == "scan_report");
+        rows.map(|row| row["scan_id"].as_str().expect("an id").to_owned()).collect()
+    };
+    (ids(false), ids(true))
+}
+
+fn observe(pipeline: &mut Pipeline, cloud: &StandIn) {
+    let place = ["--types", "ec2:instance", "--regions", "us-east-1", "--endpoint-url", cloud.url()];
+    pipeline.start("observer", &[&place[..], &["--interval", "1h"]].concat());
+}
+
+/// A first look, and another one after a tenth has changed; each one killed in the middle, if so
+/// wanted, and begun again. Returns what the history holds, without times and scans.
+async fn history(killed: bool) -> Vec<Vec<String>> {
+    let cloud = StandIn::start(INSTANCES, LATENCY);
+    let (server, mut pipeline) = started();
+    let url = server.url();
+    for look in 1..=2 {
+        observe(&mut pipeline, &cloud);
+        if killed {
+            until("the middle of a scan", async || scans(&url).await.0.len() == 2 * look - 1).await;
+            pipeline.kill("observer");
+            let (begun, ended) = scans(&url).await;
+            assert_eq!((begun.len(), ended.len()), (2 * look - 1, look - 1), "killed in the middle");
+            observe(&mut pipeline, &cloud);
+        }
+        until("a whole scan", async || scans(&url).await.1.len() == look).await;
+        pipeline.kill("observer");
+        settled(&url).await;
+        cloud.mutate(10);
+    }
+    pipeline.stop();
+
+    let db = pipeline.db();
+    let count = |outcome: &str| scalar(&db, &format!("SELECT count(*) FROM scans WHERE outcome = '{outcome}'"));
+    assert_eq!((count("complete"), count("abandoned")), (2, if killed { 2 } else { 0 }));
+    assert_eq!(scalar(&db, "SELECT count(*) FROM changes WHERE type = 'disappeared'"), 0, "nothing is gone");
+    assert_eq!(scalar(&db, "SELECT count(*) FROM resources"), i64::from(INSTANCES));
+    [
+        "SELECT key, version, name, status, tags, attributes, relations, valid_to IS NULL AS is_current \
+         FROM versions ORDER BY key, valid_from",
+        "SELECT k.key, c.type, c.baseline, c.previous_version, c.current_version, c.diff, c.details \
+         FROM changes c JOIN keys k USING (resource_id) ORDER BY ALL",
+        "SELECT k.key, v.policy, v.rule, v.severity, v.message, v.closed_at IS NULL AS is_open \
+         FROM violations v JOIN keys k USING (resource_id) ORDER BY ALL",
+        "SELECT k.key, d.action, d.severity, d.state, d.reason \
+         FROM decisions d JOIN keys k USING (resource_id) ORDER BY ALL",
+    ]
+    .map(|sql| dump(&db, sql))
+    .to_vec()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_in_mid_scan_it_makes_nothing_disappear() {
+    let undisturbed = history(false).await;
+    assert!(undisturbed.iter().all(|rows| rows.len() >= 105), "the undisturbed run has everything");
+    for (found, expected) in history(true).await.iter().zip(&undisturbed) {
+        let differs = found.iter().zip(expected).find(|(found, expected)| found != expected);
+        assert_eq!(differs, None, "first differing row");
+        assert_eq!(found.len(), expected.len(), "rows");
+    }
+}
