@@ -22,5 +22,5 @@ mod store;
 mod version;
 
 pub use detector::{Detector, SetupError};
-pub use query::Query;
+pub use query::{CostBy, Query, ScopeFilter};
 pub use store::{History, HistoryError};

@@ -4,24 +4,34 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use elava_bus::NatsOptions;
-use elava_schemas::Timestamp;
+use elava_detector::{Query, ScopeFilter};
 
+use crate::command::{
+    CommandError, audit::AuditArgs, changes::ChangesArgs, cost::CostArgs, coverage::CoverageArgs, diff::DiffArgs,
+    flapping::FlappingArgs, history::HistoryArgs, orphans::OrphansArgs, resources::ResourcesArgs, scan::ScanArgs,
+    status::StatusArgs, summary::SummaryArgs, violations::ViolationsArgs,
+};
 use crate::show::Format;
 use crate::sql::SqlArgs;
-use crate::time::parse_since;
 use crate::up::UpArgs;
+use crate::{ask, show};
 
 /// What really exists in your cloud, what changed, when and why.
 #[derive(Debug, Parser)]
 #[command(
     name = "elava",
     version,
-    after_help = "Examples:
-  elava changes --since 24h
-  elava history i-0abc1234def567890
+    after_help = "Times are 30m, 24h, 7d, 2w (ago), today, yesterday 14:00, monday, 2026-11-20, 2026-11-20 14:00
+or 2026-11-20T14:00:00Z; UTC unless they name an offset.
+
+Examples:
+  elava changes --since 24h --only gone
+  elava diff 'yesterday 14:00'
+  elava resources --at 2026-11-20 --type 'rds:*' --tag Environment=production
+  elava cost --by tag:Team --over 30d
+  elava audit i-0abc1234def567890
   elava violations --json | jq .severity
-  elava sql 'FROM changes_since(now() - INTERVAL 24 HOUR)'
-  elava status
+  elava sql "FROM changes_since('24h')"
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration."
 )]
@@ -36,98 +46,97 @@ pub struct Elava {
 pub enum Command {
     /// Watch this AWS account: start NATS and every stage, and print what happens
     Up(UpArgs),
-    /// What changed
-    Changes {
-        /// From where.
-        #[command(flatten)]
-        from: From,
-        /// How far back: 30m, 24h, 7d, or an instant such as 2026-11-01T12:00:00Z
-        #[arg(long, default_value = "24h", value_parser = parse_since)]
-        since: Timestamp,
-        /// Show the first look at a scope too
-        #[arg(long)]
-        baseline: bool,
-        /// At most this many, newest first
-        #[arg(long, default_value_t = 1000)]
-        limit: u32,
-    },
+    /// What changed, change by change
+    Changes(ChangesArgs),
+    /// What differs between two times, net of what happened in between
+    Diff(DiffArgs),
     /// Every version of one resource
-    History {
-        /// From where.
-        #[command(flatten)]
-        from: From,
-        /// Resource key (aws/123456789012/us-east-1/ec2:instance/i-0abc), or the cloud's id alone
-        resource: String,
-    },
-    /// What exists now
-    Resources {
-        /// From where.
-        #[command(flatten)]
-        from: From,
-        /// At most this many
-        #[arg(long, default_value_t = 1000)]
-        limit: u32,
-    },
-    /// Policy violations that are open now
-    Violations {
-        /// From where.
-        #[command(flatten)]
-        from: From,
-    },
+    History(HistoryArgs),
+    /// All that is known of one resource: observed, changed, judged, decided, approved, done, told
+    Audit(AuditArgs),
+    /// What exists, now or at a time
+    Resources(ResourcesArgs),
+    /// Policy violations that are open, now or at a time
+    Violations(ViolationsArgs),
+    /// What nobody uses or owns
+    Orphans(OrphansArgs),
+    /// Estimated monthly cost, now, at a time or over time
+    Cost(CostArgs),
+    /// What changes again and again
+    Flapping(FlappingArgs),
+    /// How fresh each scope is
+    Coverage(CoverageArgs),
     /// How far the stages are, and how fresh each scope is
-    Status {
-        /// From where.
-        #[command(flatten)]
-        from: From,
-    },
+    Status(StatusArgs),
     /// The whole story in numbers
-    Summary {
-        /// From where.
-        #[command(flatten)]
-        from: From,
-    },
+    Summary(SummaryArgs),
     /// SQL over the history, while the detector writes it
     Sql(SqlArgs),
     /// Scan now
-    Scan {
-        /// Server.
-        #[command(flatten)]
-        nats: Nats,
-        /// Only this type, such as ec2:instance
-        #[arg(long = "type")]
-        kind: Option<String>,
-        /// Only this region
-        #[arg(long)]
-        region: Option<String>,
-        /// Only this account
-        #[arg(long)]
-        account: Option<String>,
-    },
+    Scan(ScanArgs),
 }
 
 /// Where answers come from, and how they are shown.
 #[derive(Args, Clone, Debug)]
 pub struct From {
-    /// Server.
     #[command(flatten)]
-    pub nats: Nats,
+    pub(crate) nats: Nats,
     /// Read this history file instead of asking the running detector. Nobody may hold it
     #[arg(long, env = "ELAVA_DB", value_name = "FILE")]
-    pub db: Option<PathBuf>,
+    pub(crate) db: Option<PathBuf>,
     /// One JSON object a line, also on a terminal
     #[arg(long)]
-    pub json: bool,
-    /// A table, also when not on a terminal
+    json: bool,
+    /// Comma-separated values with a header
     #[arg(long, conflicts_with = "json")]
-    pub table: bool,
+    csv: bool,
+    /// A table, also when not on a terminal
+    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    table: bool,
 }
 
 impl From {
     /// How rows are shown.
-    #[must_use]
-    pub fn format(&self) -> Format {
-        if self.table { Format::Table } else { Format::choose(self.json) }
+    pub(crate) fn format(&self) -> Format {
+        match (self.json, self.csv, self.table) {
+            (true, ..) => Format::Ndjson,
+            (_, true, _) => Format::Csv,
+            (.., true) => Format::Table,
+            _ => Format::of_output(),
+        }
     }
+
+    /// Asks, and shows these columns of the answer.
+    pub(crate) async fn print(&self, query: &Query, columns: &[&str], nothing: &str) -> Result<(), CommandError> {
+        let rows = ask::ask(self, query).await?;
+        Ok(show::rows(&rows, columns, self.format(), nothing)?)
+    }
+}
+
+/// Narrows an answer.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Scope {
+    /// Only of this type, such as ec2:instance or 'rds:*'
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: Option<String>,
+    /// Only of this account; * and ? as in file names
+    #[arg(long)]
+    account: Option<String>,
+    /// Only of this region; * and ? as in file names
+    #[arg(long)]
+    region: Option<String>,
+}
+
+impl std::convert::From<Scope> for ScopeFilter {
+    fn from(Scope { kind, account, region }: Scope) -> Self {
+        Self { account, region, kind }
+    }
+}
+
+/// For clap: `key` or `key=value`.
+pub(crate) fn parse_tag(text: &str) -> Result<(String, Option<String>), String> {
+    let (key, value) = text.split_once('=').map_or((text, None), |(key, value)| (key, Some(value.to_owned())));
+    if key.is_empty() { Err("write a tag as Owner or Owner=ada".to_owned()) } else { Ok((key.to_owned(), value)) }
 }
 
 /// How to reach NATS.
@@ -146,5 +155,30 @@ impl Nats {
     #[must_use]
     pub fn options(&self) -> NatsOptions {
         NatsOptions { url: self.url.clone(), creds: self.creds.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Elava::command().debug_assert();
+    }
+
+    #[test]
+    fn tags_people_type() {
+        for (text, expected) in [
+            ("Owner", Ok(("Owner".to_owned(), None))),
+            ("Owner=ada", Ok(("Owner".to_owned(), Some("ada".to_owned())))),
+            ("a=b=c", Ok(("a".to_owned(), Some("b=c".to_owned())))),
+            ("Owner=", Ok(("Owner".to_owned(), Some(String::new())))),
+        ] {
+            assert_eq!(parse_tag(text), expected, "{text}");
+        }
+        assert!(parse_tag("=ada").is_err());
     }
 }

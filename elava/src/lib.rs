@@ -5,8 +5,9 @@
 
 pub mod args;
 pub mod ask;
+pub mod command;
+pub mod paint;
 pub mod show;
 pub mod sql;
-pub mod status;
 pub mod time;
 pub mod up;

@@ -1,4 +1,4 @@
-//! Rows as a table on a terminal, as NDJSON otherwise.
+//! Rows as a table on a terminal, as NDJSON or CSV otherwise.
 
 use std::io::{IsTerminal, Write};
 
@@ -16,13 +16,15 @@ pub enum Format {
     Table,
     /// For programs.
     Ndjson,
+    /// For spreadsheets.
+    Csv,
 }
 
 impl Format {
-    /// A table on a terminal, unless JSON was asked for.
+    /// A table on a terminal, else NDJSON.
     #[must_use]
-    pub fn choose(json: bool) -> Self {
-        if json || !std::io::stdout().is_terminal() { Self::Ndjson } else { Self::Table }
+    pub fn of_output() -> Self {
+        if std::io::stdout().is_terminal() { Self::Table } else { Self::Ndjson }
     }
 }
 
@@ -39,6 +41,7 @@ pub fn rows(rows: &[Row], columns: &[&str], format: Format, nothing: &str) -> st
                 text.push('\n');
             }
         }
+        Format::Csv => text = csv(rows),
         Format::Table if rows.is_empty() => text = format!("{nothing}\n"),
         Format::Table => text = format!("{}\n", table(rows, columns)),
     }
@@ -55,6 +58,34 @@ pub fn print(text: &str) -> std::io::Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
+}
+
+/// All columns, in the order in which rows name them (RFC 4180); what is no scalar is JSON.
+fn csv(rows: &[Row]) -> String {
+    let mut columns: Vec<&str> = Vec::new();
+    for name in rows.iter().flat_map(|row| row.keys()) {
+        if !columns.contains(&name.as_str()) {
+            columns.push(name);
+        }
+    }
+    if columns.is_empty() {
+        return String::new();
+    }
+    let field = |text: &str| {
+        if text.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", text.replace('"', "\"\""))
+        } else {
+            text.to_owned()
+        }
+    };
+    let value = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => field(text),
+        Some(other) => field(&other.to_string()),
+    };
+    let mut lines = vec![columns.iter().map(|name| field(name)).collect::<Vec<_>>().join(",")];
+    lines.extend(rows.iter().map(|row| columns.iter().map(|name| value(row.get(*name))).collect::<Vec<_>>().join(",")));
+    lines.join("\r\n") + "\r\n"
 }
 
 fn table(rows: &[Row], columns: &[&str]) -> Table {
@@ -96,11 +127,25 @@ fn text(column: &str, value: &Value) -> String {
             seconds.trim_end_matches('Z').replace('T', " ")
         }
         Value::String(text) => text.clone(),
+        Value::Number(number) if column.ends_with("_seconds") => ago(number.as_f64().unwrap_or(0.0)),
         Value::Number(number) => number.as_f64().map_or_else(String::new, |value| match value {
             whole if whole.fract() == 0.0 => format!("{whole:.0}"),
             value => format!("{value:.2}"),
         }),
         other => other.to_string(),
+    }
+}
+
+/// A length of time to its two largest units.
+#[expect(clippy::cast_possible_truncation, reason = "whole seconds are enough")]
+fn ago(seconds: f64) -> String {
+    let seconds = seconds as i64;
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (1.., ..) => format!("{days}d {hours}h"),
+        (_, 1.., _) => format!("{hours}h {minutes}m"),
+        (_, _, 1..) => format!("{minutes}m {}s", seconds % 60),
+        _ => format!("{seconds}s"),
     }
 }
 
@@ -111,14 +156,40 @@ mod tests {
 
     use super::*;
 
+    fn row(value: &Value) -> Row {
+        value.as_object().expect("an object").clone()
+    }
+
+    #[test]
+    fn lengths_of_time_read_well() {
+        for (seconds, expected) in [(0.4, "0s"), (61.0, "1m 1s"), (7200.0, "2h 0m"), (180_000.0, "2d 2h")] {
+            assert_eq!(text("age_seconds", &json!(seconds)), expected);
+        }
+    }
+
+    #[test]
+    fn csv_has_a_header_and_quotes_what_must_be() {
+        let rows = [
+            row(&json!({"key": "a", "tags": {"Owner": "x"}, "cost": 1.5, "name": null})),
+            row(&json!({"key": "b, \"c\"", "flag": true, "name": "two\nlines"})),
+        ];
+        expect![[r#"
+            key,tags,cost,name,flag
+            a,"{""Owner"":""x""}",1.5,,
+            "b, ""c""",,,"two
+            lines",true
+        "#]]
+        .assert_eq(&csv(&rows).replace('\r', ""));
+        assert_eq!(csv(&[]), "");
+    }
+
     #[test]
     fn a_table_reads_well() {
-        let row = |value: Value| value.as_object().expect("an object").clone();
         let rows = [
             row(
-                json!({"detected_at": "2026-11-01T12:00:00.123456Z", "type": "tag_drift", "details": "Owner changed", "cost": 1.25}),
+                &json!({"detected_at": "2026-11-01T12:00:00.123456Z", "type": "tag_drift", "details": "Owner changed", "cost": 1.25}),
             ),
-            row(json!({"detected_at": "2026-11-01T12:00:01Z", "type": "appeared", "details": null})),
+            row(&json!({"detected_at": "2026-11-01T12:00:01Z", "type": "appeared", "details": null})),
         ];
         let shown = table(&rows, &["detected_at", "type", "details", "cost"]).to_string();
         let trimmed: Vec<&str> = shown.lines().map(str::trim).collect();

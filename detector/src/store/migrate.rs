@@ -17,15 +17,24 @@ const MIGRATIONS: &[Migration] =
 /// In order: later ones use earlier ones.
 const DEFINITIONS: &[&str] = &[
     include_str!("macros/text.sql"),
+    include_str!("macros/time.sql"),
+    include_str!("macros/filters.sql"),
     include_str!("views/coverage.sql"),
     include_str!("views/resources.sql"),
+    include_str!("views/sightings.sql"),
     include_str!("views/versions.sql"),
     include_str!("views/change_log.sql"),
+    include_str!("views/violation_log.sql"),
     include_str!("views/open_violations.sql"),
     include_str!("views/blessed.sql"),
+    include_str!("views/orphans.sql"),
     include_str!("views/stored.sql"),
     include_str!("macros/versions.sql"),
     include_str!("macros/changes.sql"),
+    include_str!("macros/violations.sql"),
+    include_str!("macros/costs.sql"),
+    include_str!("macros/difference.sql"),
+    include_str!("macros/audit.sql"),
 ];
 
 const LEDGER: &str = "
@@ -45,7 +54,19 @@ pub(super) fn migrate(connection: &Connection) -> Result<(), HistoryError> {
     for migration in MIGRATIONS.iter().filter(|migration| migration.number > found) {
         run(connection, migration).map_err(|source| HistoryError::Migrate { name: migration.name, source })?;
     }
-    DEFINITIONS.iter().try_for_each(|sql| connection.execute_batch(sql)).tried("define the views of")
+    define(connection).tried("define the views of")
+}
+
+/// Views and macros, and beside every column what it means.
+fn define(connection: &Connection) -> duckdb::Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    DEFINITIONS.iter().try_for_each(|sql| transaction.execute_batch(sql))?;
+    let comments: Vec<String> = {
+        let mut statement = transaction.prepare(include_str!("comments.sql"))?;
+        statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<_>>()?
+    };
+    transaction.execute_batch(&comments.join(";"))?;
+    transaction.commit()
 }
 
 fn run(connection: &Connection, migration: &Migration) -> duckdb::Result<()> {
@@ -87,14 +108,13 @@ mod tests {
     }
 
     #[test]
-    fn public_tables_and_columns_are_explained() {
+    fn everything_is_explained() {
         let connection = Connection::open_in_memory().expect("a database");
         migrate(&connection).expect("a fresh database");
-        let sql = "SELECT table_name || '.' || column_name FROM duckdb_columns()
-            WHERE NOT internal AND comment IS NULL AND table_name NOT IN ('current', 'closed', 'migrations')
-            AND table_name IN (SELECT table_name FROM duckdb_tables())
+        let sql = "SELECT table_name || '.' || column_name FROM duckdb_columns() WHERE NOT internal AND comment IS NULL
             UNION ALL SELECT table_name FROM duckdb_tables() WHERE comment IS NULL
-            UNION ALL SELECT view_name FROM duckdb_views() WHERE NOT internal AND comment IS NULL";
+            UNION ALL SELECT view_name FROM duckdb_views() WHERE NOT internal AND comment IS NULL
+            UNION ALL SELECT function_name FROM duckdb_functions() WHERE NOT internal AND comment IS NULL";
         let mut statement = connection.prepare(sql).expect("a statement");
         let silent: Vec<String> =
             statement.query_map([], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("texts");

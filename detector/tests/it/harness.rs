@@ -56,6 +56,11 @@ impl Bench {
         self.detector = Some(Detector::open(&self.path, &self.config).expect("the same history"));
     }
 
+    /// Ends it, so that others can open its file.
+    pub(crate) fn stop(&mut self) {
+        self.detector = None;
+    }
+
     pub(crate) fn block<T>(&self, future: impl Future<Output = T>) -> T {
         // block_in_place needs a worker
         self.runtime.block_on(future)
@@ -83,9 +88,14 @@ impl Bench {
 
     /// Answers a question as the running detector does.
     pub(crate) fn ask(&self, body: &Value) -> Vec<Value> {
+        self.try_ask(body).expect("an answer")
+    }
+
+    /// Answers a question, or says why not.
+    pub(crate) fn try_ask(&self, body: &Value) -> Result<Vec<Value>, String> {
         let body = Bytes::from(body.to_string());
-        let lines = self.block(self.stage().answer("elava.history.query", body)).expect("an answer");
-        lines.iter().map(|line| serde_json::from_slice(line).expect("JSON")).collect()
+        let lines = self.block(self.stage().answer("elava.history.query", body))?;
+        Ok(lines.iter().map(|line| serde_json::from_slice(line).expect("JSON")).collect())
     }
 
     /// Closes the history, runs SQL on it and gives its rows as texts; then starts again.
@@ -107,10 +117,13 @@ impl Bench {
     }
 }
 
+/// An hour into the test, for SQL: relative times are seen from there.
+const NOW: &str = "SET TimeZone = 'UTC'; SET VARIABLE now = TIMESTAMPTZ '2026-01-01 01:00:00+00'";
+
 /// Rows of a query, columns joined by ` | `.
 pub(crate) fn rows(path: &std::path::Path, sql: &str) -> String {
     let connection = duckdb::Connection::open(path).expect("nobody else has it open");
-    connection.execute_batch("SET TimeZone = 'UTC'").expect("a setting");
+    connection.execute_batch(NOW).expect("settings");
     let mut statement =
         connection.prepare(&format!("SELECT concat_ws(' | ', COLUMNS(*)::VARCHAR) FROM ({sql})")).expect(sql);
     let mut text = String::new();

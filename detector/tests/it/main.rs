@@ -1,8 +1,11 @@
 //! The detector over real DuckDB files: batches in, changes and history out.
 
+mod cookbook;
 mod detect;
 mod harness;
 mod live;
 mod recorder;
 mod restart;
 mod sql;
+mod story;
+mod vocabulary;

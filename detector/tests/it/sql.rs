@@ -32,10 +32,17 @@ fn views_and_macros() {
     let mut bench = day();
     for (sql, expected) in [
         (
-            "SELECT id, status, tags['Owner'], strftime(last_seen, '%H:%M') FROM resources ORDER BY id",
+            "SELECT id, status, tags['Owner'] FROM resources ORDER BY id",
             expect![[r#"
-            i-1 | running | b | 00:20
-            i-2 |  |  | 00:20
+            i-1 | running | b
+            i-2 |  | 
+        "#]],
+        ),
+        (
+            "SELECT id, strftime(last_seen, '%H:%M'), last_outcome FROM sightings ORDER BY id",
+            expect![[r#"
+            i-1 | 00:20 | complete
+            i-2 | 00:20 | complete
         "#]],
         ),
         (

@@ -3,4 +3,4 @@ SELECT
     rfc3339(first_seen) AS first_seen, rfc3339(last_seen) AS last_seen,
     name, arn, status, tags, tags_carried, rfc3339(created_at) AS created_at,
     monthly_cost_usd, monthly_cost_source, attributes, relations, scan_id
-FROM history(?)
+FROM history($1)

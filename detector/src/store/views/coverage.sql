@@ -6,7 +6,7 @@ SELECT
     type,
     max(started_at) FILTER (verdict = 'proved') AS last_complete_started_at,
     max(finished_at) FILTER (verdict = 'proved') AS last_complete_at,
-    now() - max(finished_at) FILTER (verdict = 'proved') AS age,
+    present() - max(finished_at) FILTER (verdict = 'proved') AS age,
     max(finished_at) AS last_scan_at,
     arg_max(outcome, finished_at) AS last_outcome,
     arg_max(errors, finished_at) AS last_errors,

@@ -6,11 +6,7 @@ SELECT
     c.monthly_cost_usd, c.monthly_cost_source,
     c.attributes::JSON AS attributes,
     c.relations::JSON AS relations,
-    c.valid_from, c.valid_to, c.first_seen,
-    -- an unchanged rescan writes nothing: a complete scan has seen all that exists of its scope
-    greatest(c.last_seen, s.last_complete_started_at) AS last_seen,
-    c.scan_id, c.ended_by, c.resource_id
+    c.valid_from, c.valid_to, c.first_seen, c.last_seen, c.scan_id, c.ended_by, c.resource_id
 FROM current c
-JOIN keys k USING (resource_id)
-LEFT JOIN coverage s ON (s.provider, s.account, s.region, s.type) = (k.provider, k.account, k.region, k.type);
+JOIN keys k USING (resource_id);
 COMMENT ON VIEW resources IS 'Every resource that exists now';

@@ -1,14 +1,12 @@
 CREATE OR REPLACE VIEW versions AS
-SELECT * FROM resources
-UNION ALL
 SELECT
     k.key, k.provider, k.account, k.region, k.type, k.id,
-    version_text(c.version) AS version,
-    c.name, c.arn, c.status, c.tags, c.tags_carried, c.created_at,
-    c.monthly_cost_usd, c.monthly_cost_source,
-    c.attributes::JSON AS attributes,
-    c.relations::JSON AS relations,
-    c.valid_from, c.valid_to, c.first_seen, c.last_seen, c.scan_id, c.ended_by, c.resource_id
-FROM closed c
+    version_text(v.version) AS version,
+    v.name, v.arn, v.status, v.tags, v.tags_carried, v.created_at,
+    v.monthly_cost_usd, v.monthly_cost_source,
+    v.attributes::JSON AS attributes,
+    v.relations::JSON AS relations,
+    v.valid_from, v.valid_to, v.first_seen, v.last_seen, v.scan_id, v.ended_by, v.resource_id
+FROM (SELECT * FROM current UNION ALL SELECT * FROM closed) v
 JOIN keys k USING (resource_id);
 COMMENT ON VIEW versions IS 'Every version of every resource; valid_to is null for the current one';

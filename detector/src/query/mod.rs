@@ -1,0 +1,250 @@
+//! Questions to the history, each with a name: the same for the running detector, over NATS, and
+//! for `elava` on a file that nobody writes.
+
+mod statement;
+
+use std::collections::BTreeMap;
+
+use duckdb::types::Value as Parameter;
+use elava_schemas::{ChangeType, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::store::{History, HistoryError, Tried};
+
+/// A question. Times that are absent mean now, or the beginning.
+///
+/// In JSON: `{"query":"changes","since":"2026-01-01T00:00:00Z","limit":100}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "query", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Query {
+    /// Resources that exist, or existed.
+    Resources {
+        /// When.
+        #[serde(default)]
+        at: Option<Timestamp>,
+        /// Where.
+        #[serde(default)]
+        scope: ScopeFilter,
+        /// With these tags; a key without a value means any.
+        #[serde(default)]
+        tags: BTreeMap<String, Option<String>>,
+        /// At most so many; 1,000 when absent.
+        #[serde(default)]
+        limit: Option<u32>,
+    },
+    /// Every version of one resource, oldest first.
+    History {
+        /// Its key, or its bare id.
+        key: String,
+    },
+    /// Changes, newest first.
+    Changes {
+        /// Only from then on.
+        #[serde(default)]
+        since: Option<Timestamp>,
+        /// Only before then.
+        #[serde(default)]
+        until: Option<Timestamp>,
+        /// Where.
+        #[serde(default)]
+        scope: ScopeFilter,
+        /// Only these sorts; all when empty.
+        #[serde(default)]
+        types: Vec<ChangeType>,
+        /// At most so many; 1,000 when absent.
+        #[serde(default)]
+        limit: Option<u32>,
+        /// Whether the first look at each scope is told too.
+        #[serde(default)]
+        baseline: bool,
+    },
+    /// What differs between two times.
+    Diff {
+        /// The earlier time.
+        from: Timestamp,
+        /// The later one.
+        #[serde(default)]
+        to: Option<Timestamp>,
+        /// Where.
+        #[serde(default)]
+        scope: ScopeFilter,
+    },
+    /// Open violations, worst first.
+    Violations {
+        /// When they were open.
+        #[serde(default)]
+        at: Option<Timestamp>,
+        /// Where.
+        #[serde(default)]
+        scope: ScopeFilter,
+        /// Only of this severity.
+        #[serde(default)]
+        severity: Option<String>,
+    },
+    /// All that is known of one resource, in order.
+    Audit {
+        /// Its key, or its bare id.
+        key: String,
+    },
+    /// Estimated monthly cost, most expensive first.
+    Cost {
+        /// When.
+        #[serde(default)]
+        at: Option<Timestamp>,
+        /// What is summed by.
+        #[serde(default)]
+        by: CostBy,
+        /// Where.
+        #[serde(default)]
+        scope: ScopeFilter,
+    },
+    /// Estimated monthly cost at several moments until now.
+    CostOverTime {
+        /// The first moment.
+        since: Timestamp,
+        /// Seconds from one to the next.
+        step_seconds: u32,
+        /// What is summed by.
+        #[serde(default)]
+        by: CostBy,
+        /// Where.
+        #[serde(default)]
+        scope: ScopeFilter,
+    },
+    /// Resources that change again and again.
+    Flapping {
+        /// Only changes from then on.
+        since: Timestamp,
+        /// How many changes make one.
+        at_least: u32,
+        /// Where.
+        #[serde(default)]
+        scope: ScopeFilter,
+    },
+    /// Resources that nobody uses or owns.
+    Orphans {
+        /// Where.
+        #[serde(default)]
+        scope: ScopeFilter,
+    },
+    /// Per scope: when it was last seen whole.
+    Coverage {
+        /// Where.
+        #[serde(default)]
+        scope: ScopeFilter,
+        /// Only scopes that have not been seen whole since then.
+        #[serde(default)]
+        unseen_since: Option<Timestamp>,
+    },
+    /// Counts: rows of `measure`, `name`, `value`.
+    Summary {},
+}
+
+/// Narrows a question. `*` is any text, `?` any character; what is absent narrows nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScopeFilter {
+    /// Accounts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// Regions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Resource types.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+}
+
+/// What costs are summed by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CostBy {
+    /// The provider.
+    Provider,
+    /// The account.
+    Account,
+    /// The region.
+    Region,
+    /// The resource type.
+    #[default]
+    Type,
+    /// The value of this tag.
+    Tag(String),
+}
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// It is not a question.
+    #[error(
+        "not a query; known: resources, history, changes, diff, violations, audit, cost, cost_over_time, flapping, orphans, coverage, summary"
+    )]
+    Parse(#[source] serde_json::Error),
+    /// The history failed.
+    #[error("cannot ask the history")]
+    History(#[source] HistoryError),
+    /// A row is not JSON.
+    #[error("the history gave a row that is not JSON")]
+    Row(#[source] serde_json::Error),
+}
+
+impl Query {
+    /// Reads a question.
+    pub fn parse(body: &[u8]) -> Result<Self, QueryError> {
+        serde_json::from_slice(body).map_err(QueryError::Parse)
+    }
+}
+
+/// Answers a question with one object a row; instants are RFC 3339 texts.
+pub fn run(history: &History, query: &Query) -> Result<Vec<Map<String, Value>>, QueryError> {
+    let (sql, parameters) = query.statement();
+    // each row as one JSON text, in the order of the columns
+    let sql = format!("SELECT to_json(answer)::VARCHAR FROM ({sql}) answer");
+    let rows = texts(history, &sql, &parameters).map_err(QueryError::History)?;
+    rows.iter().map(|row| serde_json::from_str(row).map_err(QueryError::Row)).collect()
+}
+
+fn texts(history: &History, sql: &str, parameters: &[Parameter]) -> Result<Vec<String>, HistoryError> {
+    let mut statement = history.connection().prepare(sql).tried("query")?;
+    let rows = statement.query_map(duckdb::params_from_iter(parameters), |row| row.get(0)).tried("query")?;
+    rows.collect::<duckdb::Result<_>>().tried("read")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions() {
+        let at = |text: &str| text.parse::<Timestamp>().expect("a time");
+        for (text, expected) in [
+            (
+                r#"{"query":"changes","since":"2026-01-01T00:00:00Z","types":["disappeared"]}"#,
+                Query::Changes {
+                    since: Some(at("2026-01-01T00:00:00Z")),
+                    until: None,
+                    scope: ScopeFilter::default(),
+                    types: vec![ChangeType::Disappeared],
+                    limit: None,
+                    baseline: false,
+                },
+            ),
+            (r#"{"query":"history","key":"i-1"}"#, Query::History { key: "i-1".into() }),
+            (
+                r#"{"query":"cost","by":{"tag":"Team"},"scope":{"type":"ec2:*"}}"#,
+                Query::Cost {
+                    at: None,
+                    by: CostBy::Tag("Team".into()),
+                    scope: ScopeFilter { kind: Some("ec2:*".into()), ..ScopeFilter::default() },
+                },
+            ),
+            (r#"{"query":"summary"}"#, Query::Summary {}),
+        ] {
+            assert_eq!(Query::parse(text.as_bytes()).expect(text), expected);
+        }
+        for text in ["", "{}", r#"{"query":"drop"}"#, r#"{"query":"changes","before":1}"#] {
+            assert!(Query::parse(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+}

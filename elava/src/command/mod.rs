@@ -1,0 +1,36 @@
+//! One file a command: its flags, its question, how its answer looks.
+
+pub mod audit;
+pub mod changes;
+pub mod cost;
+pub mod coverage;
+pub mod diff;
+pub mod flapping;
+pub mod history;
+pub mod orphans;
+pub mod resources;
+pub mod scan;
+pub mod status;
+pub mod summary;
+pub mod violations;
+
+use elava_bus::RequestError;
+
+use crate::ask::AskError;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// There is no answer.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// The running pipeline does not answer.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The answer cannot be written.
+    #[error("cannot write to standard output")]
+    Write(#[from] std::io::Error),
+    /// The question cannot be written.
+    #[error("cannot write the request as JSON")]
+    Json(#[from] serde_json::Error),
+}

@@ -1,0 +1,43 @@
+//! `elava scan`: look now.
+
+use clap::Args;
+use elava_bus::Client;
+use elava_schemas::ScanRequest;
+
+use super::CommandError;
+use crate::args::Nats;
+use crate::show;
+
+/// The subject on which observers take requests.
+const SUBJECT: &str = "elava.scan.request";
+
+/// The flags.
+#[derive(Args, Clone, Debug)]
+pub struct ScanArgs {
+    #[command(flatten)]
+    nats: Nats,
+    /// Only this type, such as ec2:instance
+    #[arg(long = "type")]
+    kind: Option<String>,
+    /// Only this region
+    #[arg(long)]
+    region: Option<String>,
+    /// Only this account
+    #[arg(long)]
+    account: Option<String>,
+}
+
+impl ScanArgs {
+    /// Asks the observers, and shows what they say.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub async fn run(self) -> Result<(), CommandError> {
+        let request = ScanRequest { provider: None, account: self.account, region: self.region, kind: self.kind };
+        let body = serde_json::to_vec(&request)?;
+        for line in Client::connect(&self.nats.options()).await?.request(SUBJECT, body.into()).await? {
+            show::print(&format!("{}\n", String::from_utf8_lossy(&line)))?;
+        }
+        Ok(())
+    }
+}
