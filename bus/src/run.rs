@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -116,6 +117,7 @@ async fn run_nats<S: Stage>(
         tokio::spawn(async move { cancel.run_until_cancelled(keep_room).await });
     }
     let mut tasks = JoinSet::new();
+    let in_flight = Arc::new(Semaphore::new(spec.in_flight));
     for (stream, partition) in sources {
         let runner = SourceRunner {
             stage: Arc::clone(&stage),
@@ -123,6 +125,7 @@ async fn run_nats<S: Stage>(
             source: Source::Partition { stream, partition },
             metrics: Arc::clone(&metrics),
             cancel: cancel.clone(),
+            in_flight: Arc::clone(&in_flight),
         };
         tasks.spawn(runner.run(stream, partition));
     }

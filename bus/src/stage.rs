@@ -80,6 +80,8 @@ pub struct StageSpec {
     pub position: Position,
     /// How many pages it is given at most at once.
     pub batch_pages: usize,
+    /// How many batches are handled and stored at once, over all sources: bounds memory.
+    pub in_flight: usize,
     /// The default port of its health endpoint.
     pub health_port: u16,
 }

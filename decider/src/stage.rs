@@ -100,6 +100,7 @@ impl Stage for Decider {
         },
         position: Position::Checkpoint,
         batch_pages: 40,
+        in_flight: 16,
         health_port: 9313,
     };
 

@@ -11,7 +11,6 @@ use elava_bus::{
 use elava_schemas::Kind;
 use elava_schemas::config::Config;
 use hashbrown::{HashMap, HashSet};
-use tokio::sync::Semaphore;
 use tokio::task::block_in_place;
 
 use crate::batch::{self, Memory, Settings};
@@ -34,13 +33,7 @@ pub struct Detector {
     live: Option<LiveSql>,
     settings: Settings,
     state: Mutex<State>,
-    /// Bounds how many batches are decoded at once: decoded, they take many times their bytes, and
-    /// all partitions may have one.
-    room: Semaphore,
 }
-
-/// Batches decoded at once: one being applied, one being read.
-const DECODED: usize = 2;
 
 /// Why the detector cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +63,7 @@ impl Detector {
         let settings = settings(config)?;
         let state = State::open(path).map_err(SetupError::History)?;
         tracing::info!(history = %path.display(), resources = state.memory.index.len(), "history opened");
-        Ok(Self { live: None, settings, state: Mutex::new(state), room: Semaphore::new(DECODED) })
+        Ok(Self { live: None, settings, state: Mutex::new(state) })
     }
 
     /// Serves the history for live SQL from now on.
@@ -105,12 +98,13 @@ impl Stage for Detector {
         output: Some(Stream::Change),
         consumes,
         position: Position::Own,
-        batch_pages: 40,
+        batch_pages: 20,
+        // one being read, one applied, one stored downstream
+        in_flight: 3,
         health_port: 9311,
     };
 
     async fn handle(&self, batch: &Batch) -> Result<Output, Failure> {
-        let _room = self.room.acquire().await.map_err(|closed| Failure::Fatal(closed.into()))?;
         block_in_place(|| {
             // the larger part of the work is reading, and needs no lock
             let mut rejected = Vec::new();

@@ -31,7 +31,7 @@ Examples:
   elava cost --by tag:Team --over 30d
   elava audit i-0abc1234def567890
   elava violations --json | jq .severity
-  elava sql "FROM changes_since('24h')"
+  elava sql \"FROM changes_since('24h')\"
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration."
 )]

@@ -95,6 +95,7 @@ impl Stage for Enforcer {
         },
         position: Position::Checkpoint,
         batch_pages: 40,
+        in_flight: 16,
         health_port: 9312,
     };
 

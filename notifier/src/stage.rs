@@ -141,6 +141,7 @@ impl Stage for Notifier {
         consumes: |_| Consumes::Takes,
         position: Position::Checkpoint,
         batch_pages: 1,
+        in_flight: 64,
         health_port: 9314,
     };
 

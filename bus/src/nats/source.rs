@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::{self, AckKind};
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -31,6 +32,8 @@ pub(crate) struct SourceRunner<S> {
     pub(crate) source: Source,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) cancel: CancellationToken,
+    /// Shared by all sources: a permit a batch.
+    pub(crate) in_flight: Arc<Semaphore>,
 }
 
 impl<S: Stage> SourceRunner<S> {
@@ -63,6 +66,7 @@ impl<S: Stage> SourceRunner<S> {
                 delivery = reader.next() => delivery,
             };
             let progress = tokio::spawn(keep_alive(last.clone()));
+            let _room = self.in_flight.acquire().await.expect("the semaphore is never closed");
             let (stage, metrics, cancel) = (&*self.stage, &*self.metrics, &self.cancel);
             let handled = Handling { stage, metrics, cancel, patience: None }.handle(&batch).await;
             progress.abort();

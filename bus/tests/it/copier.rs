@@ -29,6 +29,7 @@ const SPEC: StageSpec = StageSpec {
     consumes: |kind| if kind == Kind::Observation { Consumes::Takes } else { Consumes::Passes },
     position: Position::Checkpoint,
     batch_pages: 8,
+    in_flight: 16,
     health_port: 0,
 };
 
