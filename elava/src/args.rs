@@ -11,7 +11,7 @@ use crate::command::{
     flapping::FlappingArgs, history::HistoryArgs, orphans::OrphansArgs, resources::ResourcesArgs, scan::ScanArgs,
     status::StatusArgs, summary::SummaryArgs, violations::ViolationsArgs,
 };
-use crate::show::Format;
+use crate::show::{Format, FormatArgs};
 use crate::sql::SqlArgs;
 use crate::up::UpArgs;
 use crate::{ask, show};
@@ -84,26 +84,14 @@ pub struct From {
     /// Read this history file instead of asking the running detector. Nobody may hold it
     #[arg(long, env = "ELAVA_DB", value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
-    /// One JSON object a line, also on a terminal
-    #[arg(long)]
-    json: bool,
-    /// Comma-separated values with a header
-    #[arg(long, conflicts_with = "json")]
-    csv: bool,
-    /// A table, also when not on a terminal
-    #[arg(long, conflicts_with_all = ["json", "csv"])]
-    table: bool,
+    #[command(flatten)]
+    format: FormatArgs,
 }
 
 impl From {
     /// How rows are shown.
     pub(crate) fn format(&self) -> Format {
-        match (self.json, self.csv, self.table) {
-            (true, ..) => Format::Ndjson,
-            (_, true, _) => Format::Csv,
-            (.., true) => Format::Table,
-            _ => Format::of_output(),
-        }
+        self.format.chosen()
     }
 
     /// Asks, and shows these columns of the answer.

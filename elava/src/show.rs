@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
+use clap::Args;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 use serde_json::{Map, Value};
@@ -20,11 +21,29 @@ pub enum Format {
     Csv,
 }
 
-impl Format {
-    /// A table on a terminal, else NDJSON.
-    #[must_use]
-    pub fn of_output() -> Self {
-        if std::io::stdout().is_terminal() { Self::Table } else { Self::Ndjson }
+/// The flags that choose one; a table on a terminal, NDJSON otherwise, where none is given.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct FormatArgs {
+    /// One JSON object a line, also on a terminal
+    #[arg(long)]
+    json: bool,
+    /// Comma-separated values with a header
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// A table, also when not on a terminal
+    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    table: bool,
+}
+
+impl FormatArgs {
+    pub(crate) fn chosen(self) -> Format {
+        match (self.json, self.csv, self.table) {
+            (true, ..) => Format::Ndjson,
+            (_, true, _) => Format::Csv,
+            (.., true) => Format::Table,
+            _ if std::io::stdout().is_terminal() => Format::Table,
+            _ => Format::Ndjson,
+        }
     }
 }
 
@@ -41,7 +60,7 @@ pub fn rows(rows: &[Row], columns: &[&str], format: Format, nothing: &str) -> st
                 text.push('\n');
             }
         }
-        Format::Csv => text = csv(rows),
+        Format::Csv => text = csv(rows, columns),
         Format::Table if rows.is_empty() => text = format!("{nothing}\n"),
         Format::Table => text = format!("{}\n", table(rows, columns)),
     }
@@ -60,16 +79,14 @@ pub fn print(text: &str) -> std::io::Result<()> {
     }
 }
 
-/// All columns, in the order in which rows name them (RFC 4180); what is no scalar is JSON.
-fn csv(rows: &[Row]) -> String {
-    let mut columns: Vec<&str> = Vec::new();
+/// All columns, in the order in which rows name them, `expected` where there is none (RFC 4180, lines end in `\n`); what
+/// is no scalar is JSON.
+pub(crate) fn csv(rows: &[Row], expected: &[&str]) -> String {
+    let mut columns: Vec<&str> = if rows.is_empty() { expected.to_vec() } else { Vec::new() };
     for name in rows.iter().flat_map(|row| row.keys()) {
         if !columns.contains(&name.as_str()) {
             columns.push(name);
         }
-    }
-    if columns.is_empty() {
-        return String::new();
     }
     let field = |text: &str| {
         if text.contains([',', '"', '\n', '\r']) {
@@ -85,7 +102,7 @@ fn csv(rows: &[Row]) -> String {
     };
     let mut lines = vec![columns.iter().map(|name| field(name)).collect::<Vec<_>>().join(",")];
     lines.extend(rows.iter().map(|row| columns.iter().map(|name| value(row.get(*name))).collect::<Vec<_>>().join(",")));
-    lines.join("\r\n") + "\r\n"
+    lines.join("\n") + "\n"
 }
 
 fn table(rows: &[Row], columns: &[&str]) -> Table {
@@ -179,8 +196,8 @@ mod tests {
             "b, ""c""",,,"two
             lines",true
         "#]]
-        .assert_eq(&csv(&rows).replace('\r', ""));
-        assert_eq!(csv(&[]), "");
+        .assert_eq(&csv(&rows, &[]));
+        assert_eq!(csv(&[], &["a", "b"]), "a,b\n");
     }
 
     #[test]

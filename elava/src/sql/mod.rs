@@ -1,7 +1,6 @@
 //! `elava sql`: SQL over the history, of the running detector or of a file that nobody holds.
 
 mod complete;
-mod csv;
 mod prompt;
 mod source;
 
@@ -11,7 +10,7 @@ use std::path::PathBuf;
 use clap::Args;
 use elava_detector::live::{Address, DEFAULT_ADDRESS, Extension, Token, TokenError, token_file};
 
-use crate::show::{self, Format};
+use crate::show::{self, Format, FormatArgs};
 use source::{Answer, Source};
 
 pub use prompt::PromptError;
@@ -37,15 +36,8 @@ pub struct SqlArgs {
     /// Let DuckDB fetch the extension from its own repository when it is not installed
     #[arg(long, env = "ELAVA_SQL_INSTALL_EXTENSION")]
     sql_install_extension: bool,
-    /// One JSON object a line, also on a terminal
-    #[arg(long)]
-    json: bool,
-    /// Comma-separated values, with a header
-    #[arg(long, conflicts_with = "json")]
-    csv: bool,
-    /// A table, also when not on a terminal
-    #[arg(long, conflicts_with_all = ["json", "csv"])]
-    table: bool,
+    #[command(flatten)]
+    format: FormatArgs,
 }
 
 /// Why there is no answer.
@@ -71,47 +63,27 @@ pub enum SqlError {
     Prompt(#[from] PromptError),
 }
 
-/// How answers are written.
-#[derive(Clone, Copy)]
-enum Style {
-    Rows(Format),
-    Csv,
-}
-
 /// Runs `elava sql`.
 ///
 /// # Errors
 /// [`SqlError`].
 pub fn sql(args: &SqlArgs) -> Result<(), SqlError> {
     let source = args.source()?;
-    let style = args.style();
+    let format = args.format.chosen();
     let statement = match &args.statement {
         Some(statement) => statement.clone(),
-        None if std::io::stdin().is_terminal() => return Ok(prompt::run(&source, style)?),
+        None if std::io::stdin().is_terminal() => return Ok(prompt::run(&source, format)?),
         None => std::io::read_to_string(std::io::stdin())?,
     };
-    Ok(write(&source.ask(&statement)?, style)?)
+    Ok(write(&source.ask(&statement)?, format)?)
 }
 
-fn write(answer: &Answer, style: Style) -> std::io::Result<()> {
-    match style {
-        Style::Rows(format) => {
-            let columns: Vec<&str> = answer.columns.iter().map(String::as_str).collect();
-            show::rows(&answer.rows, &columns, format, "no rows")
-        }
-        Style::Csv => show::print(&csv::text(answer)),
-    }
+fn write(answer: &Answer, format: Format) -> std::io::Result<()> {
+    let columns: Vec<&str> = answer.columns.iter().map(String::as_str).collect();
+    show::rows(&answer.rows, &columns, format, "no rows")
 }
 
 impl SqlArgs {
-    fn style(&self) -> Style {
-        match (self.csv, self.table) {
-            (true, _) => Style::Csv,
-            (false, true) => Style::Rows(Format::Table),
-            (false, false) => Style::Rows(Format::choose(self.json)),
-        }
-    }
-
     fn source(&self) -> Result<Source, SqlError> {
         if let Some(file) = &self.db {
             return Ok(Source::file(file)?);

@@ -8,7 +8,7 @@ use rustyline::{CompletionType, Config, Editor};
 
 use super::complete::Words;
 use super::source::Source;
-use super::{Style, write};
+use super::write;
 use crate::show::{self, Format};
 
 const HELP: &str = "\
@@ -30,7 +30,7 @@ pub enum PromptError {
 }
 
 /// Asks for statements until there are no more. A wrong statement is told and asked for again.
-pub(super) fn run(source: &Source, mut style: Style) -> Result<(), PromptError> {
+pub(super) fn run(source: &Source, mut format: Format) -> Result<(), PromptError> {
     let names = names(source);
     let config = Config::builder().completion_type(CompletionType::List).auto_add_history(true).build();
     let mut editor: Editor<Words, FileHistory> = Editor::with_config(config).map_err(PromptError::Terminal)?;
@@ -52,11 +52,11 @@ pub(super) fn run(source: &Source, mut style: Style) -> Result<(), PromptError> 
             ".quit" | ".exit" => break,
             ".help" => show::print(HELP)?,
             ".words" => show::print(&(names.join(" ") + "\n"))?,
-            ".table" => style = Style::Rows(Format::Table),
-            ".json" => style = Style::Rows(Format::Ndjson),
-            ".csv" => style = Style::Csv,
+            ".table" => format = Format::Table,
+            ".json" => format = Format::Ndjson,
+            ".csv" => format = Format::Csv,
             statement => match source.ask(statement) {
-                Ok(answer) => write(&answer, style)?,
+                Ok(answer) => write(&answer, format)?,
                 Err(error) => eprintln!("{error}"),
             },
         }

@@ -107,7 +107,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::sql::csv;
+    use crate::show::csv;
 
     #[test]
     fn values_of_every_kind() {
@@ -122,7 +122,7 @@ mod tests {
             n,nothing,s,at,tags,j,d,n_1
             1,,"a ""b"", c",2026-01-01 00:00:00+00,"{""k"":""v""}","{""x"":[1]}",1.5,2
         "#]]
-        .assert_eq(&csv::text(&answer));
+        .assert_eq(&csv(&answer.rows, &[]));
         assert!(source.ask("SELECT wrong").expect_err("no column").to_string().contains("wrong"));
         source.ask("DROP TABLE x").expect_err("no rows");
         source.ask("CREATE TABLE x AS SELECT 1").expect_err("no rows");
