@@ -18,7 +18,7 @@ use crate::{Failure, Position, Source, Stage, Stream, health, pipe, request};
 /// How long a stage may take to finish what it has begun when told to stop.
 const DRAIN: Duration = Duration::from_secs(25);
 /// How long a stage waits for a server that is not there yet.
-const PATIENCE: Duration = Duration::from_secs(600);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Why a stage stopped.
 #[derive(Debug, thiserror::Error)]

@@ -16,6 +16,7 @@ mod index;
 pub mod live;
 mod prices;
 pub mod query;
+mod rebuild;
 mod record;
 mod scans;
 mod store;
@@ -23,4 +24,5 @@ mod version;
 
 pub use detector::{Detector, SetupError};
 pub use query::{CostBy, Query, ScopeFilter};
+pub use rebuild::{RebuildArgs, RebuildError, rebuild};
 pub use store::{History, HistoryError};

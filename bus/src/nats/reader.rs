@@ -193,7 +193,7 @@ impl Nats {
     }
 }
 
-fn page(sequence: u64, subject: String, nanos: i128, body: Bytes) -> Page {
+pub(crate) fn page(sequence: u64, subject: String, nanos: i128, body: Bytes) -> Page {
     let micros = i64::try_from(nanos / 1000).unwrap_or_default();
     let received_at = DateTime::from_timestamp_micros(micros).unwrap_or_default();
     Page { sequence, subject, first_line: 1, received_at, body }

@@ -1,6 +1,8 @@
 //! Every stage, and the server, killed in mid-flow: the history and the decisions are those of an
 //! undisturbed run.
 
+use std::path::Path;
+
 use chrono::{TimeDelta, Utc};
 use elava_e2e::{Estate, Pipeline, Server, dump, publish, scan_lines, stored, until};
 use elava_schemas::{Timestamp, micros};
@@ -8,7 +10,7 @@ use elava_schemas::{Timestamp, micros};
 use crate::{decision_ids, settled, started};
 
 /// Three scans: a first look, 5 % changed with some gone, and the gone ones back.
-fn scans(begun: Timestamp) -> [Vec<String>; 3] {
+pub(crate) fn scans(begun: Timestamp) -> [Vec<String>; 3] {
     let estate = Estate::new(9, 400);
     let mut later = estate.clone();
     for (index, resource) in later.resources.iter_mut().enumerate() {
@@ -30,7 +32,7 @@ fn scans(begun: Timestamp) -> [Vec<String>; 3] {
 }
 
 /// Everything in the history that does not depend on when this test ran.
-fn history(pipeline: &Pipeline) -> Vec<Vec<String>> {
+pub(crate) fn history(db: &Path) -> Vec<Vec<String>> {
     [
         "SELECT * FROM versions ORDER BY key, valid_from",
         "SELECT * FROM changes ORDER BY id",
@@ -38,7 +40,7 @@ fn history(pipeline: &Pipeline) -> Vec<Vec<String>> {
         "SELECT * FROM violations ORDER BY ALL",
         "SELECT id, action, severity, state, reason FROM decisions ORDER BY id",
     ]
-    .map(|sql| dump(&pipeline.db(), sql))
+    .map(|sql| dump(db, sql))
     .to_vec()
 }
 
@@ -57,7 +59,7 @@ async fn run(
     let dead = stored(&server.url(), "DEAD", "elava.dead.*").await;
     assert!(dead.is_empty(), "no dead letters: {dead:?}");
     pipeline.stop();
-    (history(&pipeline), ids)
+    (history(&pipeline.db()), ids)
 }
 
 fn assert_same(found: &(Vec<Vec<String>>, Vec<String>), undisturbed: &(Vec<Vec<String>>, Vec<String>), what: &str) {

@@ -4,6 +4,7 @@ mod bad_input;
 mod crashes;
 mod day;
 mod observer;
+mod rebuild;
 mod same;
 
 use elava_e2e::{Pipeline, Server, stored, until};

@@ -1,0 +1,63 @@
+//! `elava-detector rebuild`: a fresh history of what the streams hold.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use elava_bus::cli::{EXIT_CODES, Finished, NoPipeArgs, StageArgs};
+use elava_bus::{BusError, Replayed};
+use elava_schemas::Timestamp;
+
+use crate::{Detector, SetupError};
+
+/// The flags of `elava-detector rebuild`.
+#[derive(Args, Debug)]
+#[command(after_help = format!("{EXIT_CODES}\n\nExample:\n  elava-detector rebuild --nats nats://127.0.0.1:4222 --db rebuilt.duckdb"))]
+pub struct RebuildArgs {
+    #[command(flatten)]
+    bus: StageArgs<NoPipeArgs>,
+
+    /// The history to make. It must not exist
+    #[arg(long, value_name = "FILE")]
+    db: PathBuf,
+
+    /// Begin with what was stored at this time (RFC 3339) [default: with the oldest that the streams hold]
+    #[arg(long, value_name = "TIME")]
+    from: Option<Timestamp>,
+}
+
+/// Why there is no rebuilt history.
+#[derive(Debug, thiserror::Error)]
+pub enum RebuildError {
+    /// Nothing is overwritten.
+    #[error("{} exists already: a history is rebuilt into a new file", .0.display())]
+    Exists(PathBuf),
+    /// There is nothing to read from.
+    #[error("--nats (ELAVA_NATS_URL) is needed: a history is rebuilt from its streams")]
+    NoServer,
+    /// The history or the price table.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The streams.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+}
+
+/// Makes a fresh history of what the streams hold. A detector may go on meanwhile.
+///
+/// # Errors
+/// [`RebuildError`]. A file begun stays, and can be removed.
+pub async fn rebuild(args: RebuildArgs) -> Result<Finished, RebuildError> {
+    let config = args.bus.start("elava-detector");
+    let options = args.bus.nats_options().ok_or(RebuildError::NoServer)?;
+    if args.db.exists() {
+        return Err(RebuildError::Exists(args.db));
+    }
+    if args.bus.check {
+        Detector::check(&config)?;
+        return Ok(Finished::Clean);
+    }
+    let detector = Detector::open(&args.db, &config)?;
+    let Replayed { pages, rejected } = elava_bus::replay(&options, &detector, args.from).await?;
+    tracing::info!(history = %args.db.display(), pages, rejected, "history rebuilt");
+    Ok(Finished::Clean)
+}
