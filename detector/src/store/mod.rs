@@ -141,14 +141,38 @@ impl History {
     /// Runs `work` in one transaction.
     pub(crate) fn transaction<T>(&self, work: impl FnOnce() -> Result<T, HistoryError>) -> Result<T, HistoryError> {
         self.connection.execute_batch("BEGIN").tried("begin to write")?;
-        let result = work().and_then(|value| {
-            self.connection.execute_batch("COMMIT").tried("commit to")?;
-            Ok(value)
-        });
-        if result.is_err() {
-            self.roll_back();
+        let result = self.count_commit().and_then(|number| Ok((number, work()?)));
+        let (number, value) = match result {
+            Ok(done) => done,
+            Err(error) => {
+                self.roll_back();
+                return Err(error);
+            }
+        };
+        let Err(error) = self.connection.execute_batch("COMMIT") else { return Ok(value) };
+        self.roll_back();
+        // DuckDB also says so when only the checkpoint after the commit has failed, for want of memory
+        // or disk. Doing the work again would do it twice.
+        if self.commits()? == number {
+            tracing::warn!(%error, "committed; the checkpoint after it failed and will be tried again");
+            return Ok(value);
         }
-        result
+        Err(error).tried("commit to")
+    }
+
+    /// The number of the transaction begun.
+    fn count_commit(&self) -> Result<u64, HistoryError> {
+        let count = || {
+            self.connection.prepare_cached("UPDATE commits SET number = number + 1")?.execute([])?;
+            self.connection.prepare_cached("SELECT number FROM commits")?.query_row([], |row| row.get(0))
+        };
+        count().tried("count the transactions of")
+    }
+
+    /// How many transactions are committed.
+    fn commits(&self) -> Result<u64, HistoryError> {
+        let commits = self.connection.query_row("SELECT number FROM commits", [], |row| row.get(0));
+        commits.tried("count the transactions of")
     }
 
     /// Ends the transaction that a failure left open, if it did.

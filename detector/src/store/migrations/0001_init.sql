@@ -285,3 +285,8 @@ COMMENT ON COLUMN rejections.partition IS 'Its partition';
 COMMENT ON COLUMN rejections.sequence IS 'Position of the page';
 COMMENT ON COLUMN rejections.line IS 'Line of the page, from 1';
 COMMENT ON COLUMN rejections.reason IS 'Why';
+
+CREATE TABLE commits (number UBIGINT NOT NULL);
+INSERT INTO commits VALUES (0);
+COMMENT ON TABLE commits IS 'How many transactions have been committed: one row, which tells whether a commit that failed has happened';
+COMMENT ON COLUMN commits.number IS 'So many';
