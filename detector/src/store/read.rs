@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use duckdb::{Row, params};
+use duckdb::{Row, Statement, params};
 use elava_bus::{Emit, Rejection};
 use elava_schemas::{
     Baseline, Change, ChangeHistory, ChangeId, EarlierLife, Resource, ResourceKey, ScanId, ScopeRef, Timestamp,
@@ -63,7 +63,9 @@ impl Past for History {
             let sql = include_str!("read_current.sql")
                 .replace("$first", &first.to_string())
                 .replace("$last", &last.to_string());
-            self.each(&sql, params![ids], |row| {
+            // prepared anew: kept, such texts would push those out that are the same each time
+            let mut statement = self.connection.prepare(&sql).tried("query")?;
+            each_row(&mut statement, params![ids], |row| {
                 versions.push(version(row)?);
                 Ok(())
             })?;
@@ -187,15 +189,23 @@ impl History {
         &self,
         sql: &str,
         parameters: impl duckdb::Params,
-        mut take: impl FnMut(&Row) -> Result<(), HistoryError>,
+        take: impl FnMut(&Row) -> Result<(), HistoryError>,
     ) -> Result<(), HistoryError> {
         let mut statement = self.connection.prepare_cached(sql).tried("query")?;
-        let mut rows = statement.query(parameters).tried("query")?;
-        while let Some(row) = rows.next().tried("read")? {
-            take(row)?;
-        }
-        Ok(())
+        each_row(&mut statement, parameters, take)
     }
+}
+
+fn each_row(
+    statement: &mut Statement,
+    parameters: impl duckdb::Params,
+    mut take: impl FnMut(&Row) -> Result<(), HistoryError>,
+) -> Result<(), HistoryError> {
+    let mut rows = statement.query(parameters).tried("query")?;
+    while let Some(row) = rows.next().tried("read")? {
+        take(row)?;
+    }
+    Ok(())
 }
 
 pub(super) fn get<T: duckdb::types::FromSql>(row: &Row, column: usize) -> Result<T, HistoryError> {
