@@ -5,7 +5,7 @@ use elava_schemas::{Approval, Change, Decision, Delivery, Execution, PolicyResul
 use hashbrown::HashSet;
 
 use super::read::{get, instant, list};
-use super::write::{Way, micros, way};
+use super::write::{micros, way};
 use super::{History, HistoryError};
 use crate::content::key_id;
 use crate::version::json;
@@ -106,19 +106,6 @@ impl History {
         self.each_of(&way!("approvals"), "staged_approvals", &records.approvals, approval)?;
         self.each_of(&way!("executions"), "staged_executions", &records.executions, execution)?;
         self.each_of(&way!("deliveries"), "staged_deliveries", &records.deliveries, delivery)
-    }
-
-    fn each_of<T>(
-        &self,
-        way: &Way,
-        table: &str,
-        rows: &[T],
-        append: fn(&mut Appender, &T) -> duckdb::Result<()>,
-    ) -> Result<(), HistoryError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        self.write(way, || self.append(table, |appender| rows.iter().try_for_each(|row| append(appender, row))))
     }
 }
 

@@ -63,9 +63,7 @@ impl History {
                 };
                 self.write(&way!("touched"), || self.append("staged_touched", rows))?;
             }
-            if !effects.scans.is_empty() {
-                self.write(&way!("scans"), || self.append("staged_scans", |to| append_scans(to, &effects.scans)))?;
-            }
+            self.each_of(&way!("scans"), "staged_scans", &effects.scans, append_scan)?;
             self.record(records)?;
             progress.map_or(Ok(()), |progress| self.advance(progress, effects))
         })
@@ -91,16 +89,21 @@ impl History {
 
     /// Names of resources never heard of before.
     pub(super) fn write_keys(&self, keys: &[(u64, ResourceKey)]) -> Result<(), HistoryError> {
-        if keys.is_empty() {
+        self.each_of(&way!("keys"), "staged_keys", keys, append_key)
+    }
+
+    /// Stages rows of one table and moves them, if there are any.
+    pub(super) fn each_of<T>(
+        &self,
+        way: &Way,
+        table: &str,
+        rows: &[T],
+        append: fn(&mut Appender, &T) -> duckdb::Result<()>,
+    ) -> Result<(), HistoryError> {
+        if rows.is_empty() {
             return Ok(());
         }
-        let rows = |appender: &mut Appender| {
-            keys.iter().try_for_each(|(id, key)| {
-                let (text, provider) = (key.to_string(), key.provider.as_str());
-                appender.append_row(params![id, text, provider, key.account, key.region, key.kind, key.id])
-            })
-        };
-        self.write(&way!("keys"), || self.append("staged_keys", rows))
+        self.write(way, || self.append(table, |appender| rows.iter().try_for_each(|row| append(appender, row))))
     }
 
     fn write_observations(&self, effects: &Effects) -> Result<(), HistoryError> {
@@ -183,25 +186,28 @@ fn append_version(appender: &mut Appender, version: &Version) -> duckdb::Result<
     ])
 }
 
-fn append_scans(appender: &mut Appender, scans: &[ScanRow]) -> duckdb::Result<()> {
-    scans.iter().try_for_each(|scan| {
-        appender.append_row(params![
-            scan.scan_id,
-            scan.scope.provider.as_str(),
-            scan.scope.account,
-            scan.scope.region,
-            scan.scope.kind,
-            scan.scope.filter,
-            micros(scan.started_at),
-            micros(scan.finished_at),
-            scan.outcome,
-            scan.observed,
-            scan.received,
-            scan.api_calls,
-            (!scan.errors.is_empty()).then(|| json(&scan.errors)),
-            if scan.proved { "proved" } else { "unknown" },
-        ])
-    })
+fn append_key(appender: &mut Appender, (id, key): &(u64, ResourceKey)) -> duckdb::Result<()> {
+    let (text, provider) = (key.to_string(), key.provider.as_str());
+    appender.append_row(params![id, text, provider, key.account, key.region, key.kind, key.id])
+}
+
+fn append_scan(appender: &mut Appender, scan: &ScanRow) -> duckdb::Result<()> {
+    appender.append_row(params![
+        scan.scan_id,
+        scan.scope.provider.as_str(),
+        scan.scope.account,
+        scan.scope.region,
+        scan.scope.kind,
+        scan.scope.filter,
+        micros(scan.started_at),
+        micros(scan.finished_at),
+        scan.outcome,
+        scan.observed,
+        scan.received,
+        scan.api_calls,
+        (!scan.errors.is_empty()).then(|| json(&scan.errors)),
+        if scan.proved { "proved" } else { "unknown" },
+    ])
 }
 
 fn append_changes(appender: &mut Appender, changes: &[Detected]) -> duckdb::Result<()> {
