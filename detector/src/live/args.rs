@@ -23,13 +23,8 @@ pub struct LiveArgs {
     #[arg(long, env = "ELAVA_SQL_TOKEN_FILE", value_name = "FILE")]
     sql_token_file: Option<PathBuf>,
 
-    /// DuckDB's extension `quack`, with `httpfs` beside it [default: what DuckDB has installed]
-    #[arg(long, env = "ELAVA_SQL_EXTENSION", value_name = "FILE")]
-    sql_extension: Option<PathBuf>,
-
-    /// Let DuckDB fetch the extension from its own repository when it is not installed
-    #[arg(long, env = "ELAVA_SQL_INSTALL_EXTENSION")]
-    sql_install_extension: bool,
+    #[command(flatten)]
+    extension: Extension,
 
     /// How long one statement may run
     #[arg(long, env = "ELAVA_SQL_TIMEOUT", value_name = "DURATION", default_value = "30s")]
@@ -102,7 +97,7 @@ impl LiveArgs {
         Some(LiveOptions {
             address,
             token,
-            extension: Extension { file: self.sql_extension.clone(), install: self.sql_install_extension },
+            extension: self.extension.clone(),
             timeout: self.sql_timeout.get(),
             memory: self.sql_memory_mb << 20,
         })

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use duckdb::Connection;
 
 /// Where the extensions come from.
-#[derive(Clone, Debug, Default)]
+#[derive(clap::Args, Clone, Debug, Default)]
 pub struct Extension {
-    /// The file of `quack`; `httpfs.duckdb_extension` may be beside it. Else what DuckDB has installed.
+    /// DuckDB's extension `quack`, with `httpfs` beside it [default: what DuckDB has installed]
+    #[arg(long = "sql-extension", env = "ELAVA_SQL_EXTENSION", value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// Whether DuckDB may fetch what is not installed.
+    /// Let DuckDB fetch the extension from its own repository when it is not installed
+    #[arg(long = "sql-install-extension", env = "ELAVA_SQL_INSTALL_EXTENSION")]
     pub install: bool,
 }
 

@@ -30,12 +30,8 @@ pub struct SqlArgs {
     /// File with the detector's token; ELAVA_SQL_TOKEN holds one itself [default: beside the history, in . or .elava]
     #[arg(long, env = "ELAVA_SQL_TOKEN_FILE", value_name = "FILE")]
     sql_token_file: Option<PathBuf>,
-    /// DuckDB's extension `quack`, with `httpfs` beside it [default: what DuckDB has installed]
-    #[arg(long, env = "ELAVA_SQL_EXTENSION", value_name = "FILE")]
-    sql_extension: Option<PathBuf>,
-    /// Let DuckDB fetch the extension from its own repository when it is not installed
-    #[arg(long, env = "ELAVA_SQL_INSTALL_EXTENSION")]
-    sql_install_extension: bool,
+    #[command(flatten)]
+    extension: Extension,
     #[command(flatten)]
     format: FormatArgs,
 }
@@ -93,8 +89,7 @@ impl SqlArgs {
             Some(Address::On(address)) => address,
             None => DEFAULT_ADDRESS,
         };
-        let extension = Extension { file: self.sql_extension.clone(), install: self.sql_install_extension };
-        Ok(Source::live(address, &self.token()?, &extension)?)
+        Ok(Source::live(address, &self.token()?, &self.extension)?)
     }
 
     fn token(&self) -> Result<Token, SqlError> {
