@@ -5,6 +5,7 @@ mod detect;
 mod harness;
 mod live;
 mod recorder;
+mod released;
 mod restart;
 mod sql;
 mod story;

@@ -1,5 +1,7 @@
 //! The recorded history of `tests/story.ndjson`, for SQL: it is Monday 2026-11-16, 12:00 UTC.
 
+use std::path::Path;
+
 use elava_bus::{Batch, Page, Source};
 
 use crate::harness::{Bench, page};
@@ -20,17 +22,24 @@ pub(crate) fn told() -> Bench {
 /// The story's history, opened as an analyst does.
 pub(crate) struct Story {
     connection: duckdb::Connection,
-    _bench: Bench,
+    /// Holds the folder of the file.
+    _bench: Option<Bench>,
 }
 
 impl Story {
     pub(crate) fn open() -> Self {
         let mut bench = told();
         bench.stop();
-        let connection = duckdb::Connection::open(&bench.path).expect("nobody else has it open");
+        let story = Self::over(&bench.path);
+        Self { _bench: Some(bench), ..story }
+    }
+
+    /// A file that has been told the story.
+    pub(crate) fn over(path: &Path) -> Self {
+        let connection = duckdb::Connection::open(path).expect("nobody else has it open");
         let settings = format!("SET TimeZone = 'UTC'; SET VARIABLE now = TIMESTAMPTZ '{NOW}'");
         connection.execute_batch(&settings).expect("settings");
-        Self { connection, _bench: bench }
+        Self { connection, _bench: None }
     }
 
     /// Runs a setting.

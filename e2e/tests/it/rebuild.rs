@@ -17,10 +17,9 @@ fn rebuild(url: &str, db: &Path, more: &[&str]) -> Output {
 }
 
 /// All tables but those that say how far a reader is.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 10] = [
     "keys",
     "current",
-    "closed",
     "scans",
     "changes",
     "violations",
@@ -46,7 +45,8 @@ async fn a_rebuilt_history_is_the_same_row_for_row() {
     pipeline.stop();
 
     assert_eq!(history(&rebuilt), history(&pipeline.db()));
-    for table in TABLES {
+    // but for the numbers of transactions: batches are cut by what is there at the time
+    for table in TABLES.into_iter().chain(["(SELECT * EXCLUDE (closed_in) FROM closed)"]) {
         let rows = |db: &Path| dump(db, &format!("SELECT * FROM {table} ORDER BY ALL"));
         let (found, expected) = (rows(&rebuilt), rows(&pipeline.db()));
         let differs = found.iter().zip(&expected).find(|(found, expected)| found != expected);

@@ -11,7 +11,7 @@ SELECT * REPLACE (
 )
 FROM staged_versions;
 
-INSERT INTO closed SELECT * FROM staged WHERE valid_to IS NOT NULL ORDER BY valid_to;
+INSERT INTO closed SELECT *, (SELECT number FROM commits) FROM staged WHERE valid_to IS NOT NULL ORDER BY valid_to;
 INSERT INTO current SELECT * FROM staged WHERE valid_to IS NULL;
 
 INSERT INTO changes

@@ -8,7 +8,7 @@ WITH subject AS (
         resource_id, valid_from AS happened_at, 'observation' AS step,
         concat_ws(', ', 'version ' || version_text(version)[:8], 'status ' || status, 'name ' || name) AS what,
         version_text(version) AS step_id, NULL::VARCHAR[] AS caused_by
-    FROM (SELECT * FROM current UNION ALL SELECT * FROM closed)
+    FROM all_versions
     SEMI JOIN subject USING (resource_id)
     UNION ALL
     SELECT

@@ -42,7 +42,7 @@ WITH RECURSIVE former AS (
         AND valid_to <= instant(t2)
 ), latter AS (
     SELECT *
-    FROM (SELECT * FROM current UNION ALL SELECT * FROM closed)
+    FROM all_versions
     WHERE valid_from > earlier(t1, t2)
         AND valid_from <= instant(t2)
         AND (valid_to IS NULL OR valid_to > instant(t2))

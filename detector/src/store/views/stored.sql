@@ -7,5 +7,5 @@ SELECT
         'monthly_cost_usd', monthly_cost_usd, 'monthly_cost_source', monthly_cost_source,
         'attributes', attributes::JSON, 'relations', coalesce(relations, '[]')::JSON
     )::VARCHAR AS version
-FROM (SELECT * FROM current UNION ALL SELECT * FROM closed);
+FROM all_versions;
 COMMENT ON VIEW stored IS 'For the detector itself; read versions';

@@ -7,6 +7,6 @@ SELECT
     v.attributes::JSON AS attributes,
     v.relations::JSON AS relations,
     v.valid_from, v.valid_to, v.first_seen, v.last_seen, v.scan_id, v.ended_by, v.resource_id
-FROM (SELECT * FROM current UNION ALL SELECT * FROM closed) v
+FROM all_versions v
 JOIN keys k USING (resource_id);
 COMMENT ON VIEW versions IS 'Every version of every resource; valid_to is null for the current one';
