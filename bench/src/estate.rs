@@ -1,4 +1,4 @@
-//! A synthetic estate: resources of about 2 KB in 16 scopes, one for each partition.
+//! A synthetic estate: resources of about 2 KB, in 16 scopes, one for each partition, or in many accounts.
 //!
 //! Deterministic: the same number and revision give the same resource.
 
@@ -8,7 +8,7 @@ use self::resource::resource;
 use bytes::Bytes;
 use chrono::TimeDelta;
 use elava_bus::{Pager, message_subject};
-use elava_schemas::{Message, Observation, Provider, ScanId, ScanOutcome, ScanReport, Scope, Timestamp};
+use elava_schemas::{Message, Observation, Provider, ResourceKey, ScanId, ScanOutcome, ScanReport, Scope, Timestamp};
 
 /// One body for one subject.
 #[derive(Clone, Debug)]
@@ -35,7 +35,9 @@ pub struct Changed {
 }
 
 impl Changed {
-    fn revision(self, number: usize) -> u32 {
+    /// How often a resource has changed.
+    #[must_use]
+    pub fn revision(self, number: usize) -> u32 {
         u32::from(self.one_in > 0 && number.is_multiple_of(self.one_in))
     }
 
@@ -57,6 +59,39 @@ impl Estate {
         Self { resources, scopes, begun }
     }
 
+    /// The same resources spread over so many accounts, each with a scope of every kind.
+    #[must_use]
+    pub fn of_accounts(resources: usize, accounts: usize, begun: Timestamp) -> Self {
+        let scope = |account: usize, kind: &str| Scope {
+            provider: Provider::Aws,
+            account: (200_000_000_000 + account).to_string(),
+            region: REGIONS[account % REGIONS.len()].to_owned(),
+            kind: kind.to_owned(),
+            filter: None,
+        };
+        let scopes = (0..accounts).flat_map(|account| KINDS.map(|kind| scope(account, kind))).collect();
+        Self { resources, scopes, begun }
+    }
+
+    /// The scope that a resource is in.
+    #[must_use]
+    pub fn scope(&self, number: usize) -> &Scope {
+        &self.scopes[number % self.scopes.len()]
+    }
+
+    /// A resource's key.
+    #[must_use]
+    pub fn key(&self, number: usize) -> ResourceKey {
+        resource(self.scope(number), number, 0).key
+    }
+
+    /// A resource as an observation outside of any scan.
+    #[must_use]
+    pub fn sighting(&self, number: usize, revision: u32, at: Timestamp) -> Message {
+        let resource = resource(self.scope(number), number, revision);
+        Message::from(Observation { scan_id: None, observed_at: Some(at), resource })
+    }
+
     /// How many scopes it has.
     #[must_use]
     pub fn scopes(&self) -> usize {
@@ -66,43 +101,55 @@ impl Estate {
     /// The pages of one scan, as an observer publishes them: every scope's rows, then its report.
     #[must_use]
     pub fn scan(&self, number: u32, changed: Changed) -> Vec<Page> {
-        let begun = self.begun + TimeDelta::minutes(i64::from(number));
-        self.scopes
-            .iter()
-            .enumerate()
-            .flat_map(|(index, scope)| self.scan_scope(index, scope, begun, changed))
-            .collect()
+        self.scan_at(self.begun + TimeDelta::minutes(i64::from(number)), &|number| changed.revision(number))
     }
 
-    fn scan_scope(&self, index: usize, scope: &Scope, begun: Timestamp, changed: Changed) -> Vec<Page> {
-        let scan_id = ScanId::of(&["bench", &scope.to_string(), &begun.to_rfc3339()]);
-        let mut pager = Pager::default();
-        let mut pages = Vec::new();
-        let mut observed = 0;
-        let numbers = (index..self.resources).step_by(self.scopes.len());
-        let rows = numbers.map(|number| {
-            observed += 1;
-            Message::from(Observation {
-                scan_id: Some(scan_id.clone()),
-                observed_at: Some(begun),
-                resource: resource(scope, number, changed.revision(number)),
-            })
-        });
-        let mut add = |message: &Message| pages.extend(pager.push(&message_subject(message), &message.to_line()));
-        rows.for_each(|row| add(&row));
-        add(&Message::from(ScanReport {
-            scan_id: scan_id.clone(),
-            scope: scope.clone(),
-            started_at: begun,
-            finished_at: begun + TimeDelta::seconds(30),
-            outcome: ScanOutcome::Complete,
-            observed,
-            api_calls: observed.div_ceil(1000),
-            errors: Vec::new(),
-        }));
-        pages.extend(pager.close());
-        pages.into_iter().map(|(subject, body)| Page { subject, body }).collect()
+    /// The same at that time, each resource at a revision of its own.
+    #[must_use]
+    pub fn scan_at(&self, begun: Timestamp, revision: &dyn Fn(usize) -> u32) -> Vec<Page> {
+        let scopes = self.scopes.iter().enumerate();
+        scopes.flat_map(|(index, scope)| self.scan_scope(index, scope, begun, revision)).collect()
     }
+
+    fn scan_scope(&self, index: usize, scope: &Scope, begun: Timestamp, revision: &dyn Fn(usize) -> u32) -> Vec<Page> {
+        let numbers = (index..self.resources).step_by(self.scopes.len());
+        scan_of(scope, numbers, begun, revision)
+    }
+}
+
+/// The pages of one scope's scan that shows these resources.
+pub(crate) fn scan_of(
+    scope: &Scope,
+    numbers: impl Iterator<Item = usize>,
+    begun: Timestamp,
+    revision: &dyn Fn(usize) -> u32,
+) -> Vec<Page> {
+    let scan_id = ScanId::of(&["bench", &scope.to_string(), &begun.to_rfc3339()]);
+    let mut pager = Pager::default();
+    let mut pages = Vec::new();
+    let mut observed = 0;
+    let rows = numbers.map(|number| {
+        observed += 1;
+        Message::from(Observation {
+            scan_id: Some(scan_id.clone()),
+            observed_at: Some(begun),
+            resource: resource(scope, number, revision(number)),
+        })
+    });
+    let mut add = |message: &Message| pages.extend(pager.push(&message_subject(message), &message.to_line()));
+    rows.for_each(|row| add(&row));
+    add(&Message::from(ScanReport {
+        scan_id: scan_id.clone(),
+        scope: scope.clone(),
+        started_at: begun,
+        finished_at: begun + TimeDelta::seconds(30),
+        outcome: ScanOutcome::Complete,
+        observed,
+        api_calls: observed.div_ceil(1000),
+        errors: Vec::new(),
+    }));
+    pages.extend(pager.close());
+    pages.into_iter().map(|(subject, body)| Page { subject, body }).collect()
 }
 
 /// A scope that the server puts into this partition: FNV-1a over the four tokens, as nats-server does.

@@ -1,10 +1,12 @@
 //! Benchmarks: the real stages as processes, a real nats-server, synthetic resources; every figure
 //! beside what raw JetStream, or Cloud Custodian, needs for the same.
 //!
-//! Measures from outside only (files, `/proc`, consumers, `/metrics`): nothing of a stage is linked.
+//! Measures from outside only (files, `/proc`, consumers, `/metrics`, live SQL): nothing of a stage is linked but its
+//! client.
 
 pub mod ec2;
 pub mod estate;
+pub mod history;
 mod http;
 pub mod idle;
 mod lag;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use elava_bench::{Programs, find_nats_server, idle, listing, pipeline};
+use elava_bench::{Programs, find_nats_server, history, idle, listing, pipeline};
 use elava_bus::cli::{Finished, exit};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -26,6 +26,15 @@ struct Args {
     /// Instances of `listing`
     #[arg(long, default_value_t = 5000)]
     instances: usize,
+    /// Resources of `history`
+    #[arg(long, default_value_t = 500_000)]
+    history_resources: usize,
+    /// Versions of `history`
+    #[arg(long, default_value_t = 5_000_000)]
+    history_versions: usize,
+    /// Folder in which `history` keeps the past it has made, and looks for one
+    #[arg(long, value_name = "FOLDER")]
+    history_keep: Option<PathBuf>,
     /// Seconds of `idle`
     #[arg(long, default_value_t = 20)]
     idle_seconds: u64,
@@ -48,6 +57,8 @@ enum Bench {
     Pipeline,
     /// 5,000 instances through a shell pipe.
     Listing,
+    /// 5,000,000 versions of 500,000 resources, and analysts.
+    History,
 }
 
 #[tokio::main]
@@ -75,7 +86,8 @@ async fn run(args: Args) -> anyhow::Result<()> {
         nats_server: find_nats_server(args.nats_server.as_deref())?,
         policies: std::path::absolute(args.policies)?,
     };
-    let chosen = |bench| args.which.is_empty() || args.which.contains(&bench);
+    let which = args.which;
+    let chosen = |bench| which.is_empty() || which.contains(&bench);
     if chosen(Bench::Idle) {
         idle::run(&programs, Duration::from_secs(args.idle_seconds)).await.context("idle")?;
     }
@@ -84,6 +96,14 @@ async fn run(args: Args) -> anyhow::Result<()> {
     }
     if chosen(Bench::Listing) {
         listing::run(&programs, args.instances).await.context("listing")?;
+    }
+    if chosen(Bench::History) {
+        let options = history::Options {
+            resources: args.history_resources,
+            versions: args.history_versions,
+            keep: args.history_keep,
+        };
+        history::run(&programs, &options).await.context("history")?;
     }
     Ok(())
 }

@@ -63,8 +63,7 @@ impl Process {
 
     /// Asks it to end (SIGTERM) and waits so long.
     pub(crate) async fn terminate(&mut self, patience: Duration) -> anyhow::Result<()> {
-        // `kill` because the standard library sends nothing but SIGKILL, and this crate has no unsafe code
-        Command::new("kill").args(["-TERM", &self.id().to_string()]).status()?;
+        self.signal("TERM")?;
         let deadline = Instant::now() + patience;
         loop {
             if let Some(status) = self.child.try_wait()? {
@@ -73,6 +72,14 @@ impl Process {
             ensure!(Instant::now() < deadline, "{} did not end within {patience:?}\n{}", self.name, self.last_words());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) -> anyhow::Result<()> {
+        // `kill` because the standard library sends nothing but SIGKILL, and this crate has no unsafe code
+        let status = Command::new("kill").args([format!("-{name}"), self.id().to_string()]).status()?;
+        ensure!(status.success(), "{} cannot be sent SIG{name}", self.name);
+        Ok(())
     }
 
     /// The end of its log: the folder it lies in goes away.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use async_nats::jetstream::Context;
-use async_nats::jetstream::consumer::{AckPolicy, pull};
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use elava_bus::Stream;
 use futures::StreamExt;
 
@@ -40,6 +40,22 @@ pub(crate) async fn round_trip(js: &Context, pages: &[Page]) -> anyhow::Result<D
     let taken = begun.elapsed();
     js.delete_stream(NAME).await?;
     Ok(taken)
+}
+
+/// Reads the last so many pages of a stream; says how long it took.
+pub(crate) async fn read(js: &Context, stream: &str, pages: usize) -> anyhow::Result<Duration> {
+    let mut stream = js.get_stream(stream).await?;
+    let last = stream.info().await?.state.last_sequence;
+    let settings = pull::OrderedConfig {
+        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: last + 1 - pages as u64 },
+        ..pull::OrderedConfig::default()
+    };
+    let mut messages = stream.create_consumer(settings).await?.messages().await?;
+    let begun = Instant::now();
+    for _ in 0..pages {
+        messages.next().await.context("the raw consumer ended")??;
+    }
+    Ok(begun.elapsed())
 }
 
 async fn consume(

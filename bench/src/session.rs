@@ -40,26 +40,42 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Starts a server and these stages, and waits until they read.
-    pub(crate) async fn start(programs: &Programs, names: &[&'static str]) -> anyhow::Result<Self> {
+    /// Starts a server.
+    pub(crate) async fn serve(programs: &Programs) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("elava-bench-").tempdir()?;
         let server = Server::start(&programs.nats_server, folder.path()).await?;
         let js = jetstream::new(async_nats::connect(&server.url).await?);
-        let policies = programs.policies.display().to_string();
-        let mut session = Self { stages: Vec::new(), server, js, folder };
+        Ok(Self { stages: Vec::new(), server, js, folder })
+    }
+
+    /// Starts a server and these stages, and waits until they read.
+    pub(crate) async fn start(programs: &Programs, names: &[&'static str]) -> anyhow::Result<Self> {
+        let mut session = Self::serve(programs).await?;
         for name in names {
-            let arguments: &[&str] = match *name {
-                "detector" => &["--db", DATABASE],
-                "enforcer" => &["--policies", &policies],
-                _ => &[],
-            };
-            let folder = session.folder.path();
-            let mut stage = Stage::start(name, &programs.binaries, &session.server.url, folder, arguments)?;
             // one after the other: the first makes the streams
-            stage.ready().await?;
-            session.stages.push(stage);
+            session.add(name, programs, &[]).await?;
         }
         Ok(session)
+    }
+
+    /// Starts a stage, and waits until it reads.
+    pub(crate) async fn add(&mut self, name: &'static str, programs: &Programs, more: &[String]) -> anyhow::Result<()> {
+        let policies = programs.policies.display().to_string();
+        let arguments: &[&str] = match name {
+            "detector" => &["--db", DATABASE],
+            "enforcer" => &["--policies", &policies],
+            _ => &[],
+        };
+        let arguments: Vec<&str> = arguments.iter().copied().chain(more.iter().map(String::as_str)).collect();
+        let mut stage = Stage::start(name, &programs.binaries, &self.server.url, self.folder.path(), &arguments)?;
+        stage.ready().await?;
+        self.stages.push(stage);
+        Ok(())
+    }
+
+    /// The detector's file.
+    pub(crate) fn history(&self) -> PathBuf {
+        self.folder.path().join(DATABASE)
     }
 
     /// Publishes a scan and waits until everything that follows from it is done.
@@ -76,7 +92,8 @@ impl Session {
         Ok(Flow { stages, recorded: begun.elapsed().as_secs_f64() })
     }
 
-    async fn caught_up(&mut self, name: &str, streams: &[Stream], deadline: Instant) -> anyhow::Result<()> {
+    /// Waits until a stage has acknowledged all of these streams.
+    pub(crate) async fn caught_up(&mut self, name: &str, streams: &[Stream], deadline: Instant) -> anyhow::Result<()> {
         loop {
             let pages = unacknowledged(&self.js, name, streams).await?;
             if pages == 0 {
@@ -92,7 +109,7 @@ impl Session {
 
     /// Bytes of the history on disk.
     pub(crate) fn history_bytes(&self) -> anyhow::Result<u64> {
-        let file = self.folder.path().join(DATABASE);
+        let file = self.history();
         let log = file.with_extension("duckdb.wal");
         Ok(file.metadata()?.len() + log.metadata().map_or(0, |metadata| metadata.len()))
     }

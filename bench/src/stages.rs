@@ -75,6 +75,16 @@ impl Stage {
         self.process.terminate(Duration::from_secs(60)).await
     }
 
+    /// Stops it where it is, so that its input waits.
+    pub(crate) fn pause(&self) -> anyhow::Result<()> {
+        self.process.signal("STOP")
+    }
+
+    /// Lets it go on.
+    pub(crate) fn proceed(&self) -> anyhow::Result<()> {
+        self.process.signal("CONT")
+    }
+
     async fn get(&self, path: &str) -> anyhow::Result<String> {
         let (status, body) = request(self.health, "GET", path, "").await?;
         ensure!(status == 200, "{path} of {} answers {status}", self.name);
@@ -123,7 +133,8 @@ impl Counters {
     }
 }
 
-fn free_address() -> anyhow::Result<SocketAddr> {
+/// A port that nobody has.
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 

@@ -6,14 +6,17 @@
 use elava_schemas::{Attributes, Relation, Resource, ResourceKey, Scope};
 use serde_json::{Value, json};
 
-/// One resource; a revision changes its `Team` tag.
+/// One resource. Each revision differs from the one before in one thing, in turn: its `Team` tag, an attribute, its
+/// status.
 pub(super) fn resource(scope: &Scope, number: usize, revision: u32) -> Resource {
-    let (id, attributes) = match scope.kind.as_str() {
+    let (retagged, resized, toggled) = ((revision as usize + 2) / 3, (revision as usize + 1) / 3, revision / 3);
+    let (id, mut attributes) = match scope.kind.as_str() {
         "ec2:instance" => instance(number),
         "ec2:volume" => volume(number),
         "ec2:security-group" => security_group(number),
         _ => database(number),
     };
+    resize(&mut attributes, number, resized);
     let key = ResourceKey {
         provider: scope.provider,
         account: scope.account.clone(),
@@ -25,7 +28,7 @@ pub(super) fn resource(scope: &Scope, number: usize, revision: u32) -> Resource 
     let mut tags = vec![
         tag("Name", format!("web-{number}")),
         tag("Env", ["prod", "stage", "dev"][number % 3].to_owned()),
-        tag("Team", format!("team-{}", number % 17 + 17 * revision as usize)),
+        tag("Team", format!("team-{}", number % 17 + 17 * retagged)),
         tag("CostCenter", format!("cc-{:04}", mix(number, 1) % 400)),
     ];
     if !(number / 16).is_multiple_of(10) {
@@ -33,7 +36,7 @@ pub(super) fn resource(scope: &Scope, number: usize, revision: u32) -> Resource 
     }
     let vpc = ResourceKey { kind: "ec2:vpc".into(), id: vpc_id(number), ..key.clone() };
     let arn = format!("arn:aws:{}:{}:{}/{id}", scope.kind, scope.region, scope.account);
-    let stopped = scope.kind == "ec2:instance" && (number / 16).is_multiple_of(20);
+    let stopped = (scope.kind == "ec2:instance" && (number / 16).is_multiple_of(20)) != (toggled % 2 == 1);
     Resource {
         name: Some(format!("web-{number}")),
         arn: Some(arn),
@@ -42,6 +45,21 @@ pub(super) fn resource(scope: &Scope, number: usize, revision: u32) -> Resource 
         attributes,
         relations: vec![Relation { relation: "vpc".into(), to: vpc }],
         ..Resource::new(key)
+    }
+}
+
+/// Changes the attribute that each kind has for it.
+fn resize(attributes: &mut Attributes, number: usize, times: usize) {
+    let sized = [
+        ("InstanceType", json!(instance_type(number + times))),
+        ("Size", json!(8 + (number + times) % 100)),
+        ("Description", json!(format!("of the bench, {times}"))),
+        ("AllocatedStorage", json!(20 + times)),
+    ];
+    if times > 0
+        && let Some((name, value)) = sized.into_iter().find(|(name, _)| attributes.contains_key(*name))
+    {
+        attributes.insert(name.to_owned(), value);
     }
 }
 

@@ -11,10 +11,9 @@ use clap::Args;
 use elava_detector::live::{Address, DEFAULT_ADDRESS, Extension, Token, TokenError, token_file};
 
 use crate::show::{self, Format, FormatArgs};
-use source::{Answer, Source};
 
 pub use prompt::PromptError;
-pub use source::SourceError;
+pub use source::{Answer, Source, SourceError};
 
 /// The flags of `elava sql`. The token is never one of them.
 #[derive(Args, Clone, Debug)]

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::show::Row;
 
 /// An open history.
-pub(super) struct Source {
+pub struct Source {
     connection: Connection,
     /// How the rows of a statement are had.
     rows_of: fn(&str) -> String,
@@ -18,9 +18,11 @@ pub(super) struct Source {
 
 /// The rows of an answer, and its columns in order.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
-    pub(super) columns: Vec<String>,
-    pub(super) rows: Vec<Row>,
+pub struct Answer {
+    /// Their names.
+    pub columns: Vec<String>,
+    /// By name.
+    pub rows: Vec<Row>,
 }
 
 /// Why a history cannot be asked.
@@ -55,7 +57,10 @@ pub enum SourceError {
 
 impl Source {
     /// The history of the running detector.
-    pub(super) fn live(address: SocketAddr, token: &Token, extension: &Extension) -> Result<Self, SourceError> {
+    ///
+    /// # Errors
+    /// [`SourceError`].
+    pub fn live(address: SocketAddr, token: &Token, extension: &Extension) -> Result<Self, SourceError> {
         let failed = |error: duckdb::Error| SourceError::Live {
             address,
             reason: error.to_string().replace(token.secret(), "…"),
@@ -70,7 +75,10 @@ impl Source {
     }
 
     /// A history file that nobody holds.
-    pub(super) fn file(file: &Path) -> Result<Self, SourceError> {
+    ///
+    /// # Errors
+    /// [`SourceError`].
+    pub fn file(file: &Path) -> Result<Self, SourceError> {
         let failed = |source| SourceError::File { file: file.to_owned(), source };
         let config = Config::default().access_mode(AccessMode::ReadOnly).map_err(failed)?;
         let connection = Connection::open_with_flags(file, config).map_err(failed)?;
@@ -81,7 +89,10 @@ impl Source {
     }
 
     /// Runs one statement.
-    pub(super) fn ask(&self, sql: &str) -> Result<Answer, SourceError> {
+    ///
+    /// # Errors
+    /// [`SourceError`].
+    pub fn ask(&self, sql: &str) -> Result<Answer, SourceError> {
         let failed = |error: duckdb::Error| SourceError::Statement(error.to_string());
         // every value as JSON, under the name of its column
         let sql = format!("SELECT to_json(COLUMNS(*))::VARCHAR FROM {}", (self.rows_of)(sql));

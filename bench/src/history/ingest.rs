@@ -1,0 +1,143 @@
+//! Feeds scans to the detector while analysts ask.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use elava_bus::Stream;
+
+use super::analyst::{Access, ask};
+use super::asking::{about, print, repeat};
+use super::past::Past;
+use crate::estate::Page;
+use crate::raw;
+use crate::report::Figure;
+use crate::session::Session;
+
+/// How many ask at once.
+const ANALYSTS: usize = 4;
+/// How long one thinks between two questions.
+const THINKING: Duration = Duration::from_secs(1);
+
+/// The next scan of the past's estate, 1 % changed each time.
+struct Scans<'a> {
+    past: &'a Past,
+    made: u32,
+}
+
+impl Scans<'_> {
+    fn next(&mut self, changed: bool) -> Vec<Page> {
+        self.made += u32::from(changed);
+        let (base, made) = (self.past.revision(), self.made as usize);
+        self.past.estate.scan_at(Utc::now(), &|number| base + u32::from(number % 100 < made))
+    }
+}
+
+pub(super) async fn run(session: &mut Session, access: &Access, past: &Past) -> anyhow::Result<()> {
+    let mut scans = Scans { past, made: 0 };
+    compare_unchanged(session, past, &mut scans).await?;
+
+    let rate = |seconds: f64| past.resources as f64 / seconds;
+    eprintln!("history: ingesting, nobody asks");
+    let pages = scans.next(true);
+    let alone = rate(session.flow(&pages, "alone").await?.stages[0]);
+    Figure::new("history.ingest.alone", alone, "rows/s").print()?;
+
+    eprintln!("history: ingesting, one asks");
+    let asking = Asking::begin(access, past);
+    for name in ["asked-1", "asked-2"] {
+        let pages = scans.next(true);
+        session.flow(&pages, name).await?;
+    }
+    print("ingesting", &about(past), asking.end().await?)?;
+
+    eprintln!("history: ingesting, {ANALYSTS} ask");
+    let pages = scans.next(true);
+    let analysts: Vec<_> = (0..ANALYSTS).map(|number| Thinking::begin(access, past, number)).collect();
+    let among = rate(session.flow(&pages, "analysts").await?.stages[0]);
+    let mut answers = 0;
+    for analyst in analysts {
+        answers += analyst.end().await?;
+    }
+    Figure::new("history.ingest.among_analysts", among, "rows/s").against(alone, "nobody asks").print()?;
+    Figure::new("history.ingest.answers", answers as f64, "answers").print()?;
+    Ok(())
+}
+
+/// What lies in the stream unchanged, against reading it.
+async fn compare_unchanged(session: &mut Session, past: &Past, scans: &mut Scans<'_>) -> anyhow::Result<()> {
+    eprintln!("history: comparing unchanged scans");
+    // the first one after a start is compared by content, later ones by their bytes
+    for (number, name) in ["restarted", "unchanged"].into_iter().enumerate() {
+        let pages = scans.next(false);
+        session.stages[0].pause()?;
+        crate::publish::publish(&session.js, &pages, "", name).await?;
+        let read = raw::read(&session.js, Stream::Observation.name(), pages.len()).await?.as_secs_f64();
+        let begun = Instant::now();
+        session.stages[0].proceed()?;
+        session.caught_up("detector", &[Stream::Observation], begun + Duration::from_secs(600)).await?;
+        let compared = begun.elapsed().as_secs_f64();
+        if number == 0 {
+            Figure::new("history.stream.read", past.resources as f64 / read, "rows/s").print()?;
+        }
+        Figure::new(format!("history.compare.{name}"), compared, "s")
+            .against(read, "reading the stream; aim: 1.5")
+            .print()?;
+    }
+    Ok(())
+}
+
+type Samples = Vec<Vec<Duration>>;
+
+/// One who asks without a pause.
+struct Asking {
+    stop: Arc<AtomicBool>,
+    work: tokio::task::JoinHandle<anyhow::Result<Samples>>,
+}
+
+impl Asking {
+    fn begin(access: &Access, past: &Past) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (access, questions, told) = (access.clone(), about(past), Arc::clone(&stop));
+        let work = tokio::task::spawn_blocking(move || repeat(&access, &questions, || !told.load(Ordering::Relaxed)));
+        Self { stop, work }
+    }
+
+    async fn end(self) -> anyhow::Result<Samples> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.work.await?
+    }
+}
+
+/// One who thinks between two questions.
+struct Thinking {
+    stop: Arc<AtomicBool>,
+    work: tokio::task::JoinHandle<anyhow::Result<usize>>,
+}
+
+impl Thinking {
+    fn begin(access: &Access, past: &Past, first: usize) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (access, questions, told) = (access.clone(), about(past), Arc::clone(&stop));
+        let work = tokio::task::spawn_blocking(move || {
+            let source = access.connect()?;
+            let mut answers = 0;
+            for question in questions.iter().cycle().skip(first * questions.len() / ANALYSTS) {
+                if told.load(Ordering::Relaxed) {
+                    break;
+                }
+                ask(&source, &question.sql)?;
+                answers += 1;
+                std::thread::sleep(THINKING);
+            }
+            Ok(answers)
+        });
+        Self { stop, work }
+    }
+
+    async fn end(self) -> anyhow::Result<usize> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.work.await?
+    }
+}

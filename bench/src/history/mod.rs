@@ -1,0 +1,62 @@
+//! The history at scale: what analysts wait for while a scan is ingested, what they cost it, what the file weighs.
+
+mod analyst;
+mod asking;
+mod ingest;
+mod past;
+mod questions;
+
+use std::path::{Path, PathBuf};
+
+use chrono::Utc;
+
+use self::analyst::Access;
+use self::past::Past;
+use crate::report::Figure;
+use crate::session::{Programs, Session};
+
+/// How large, and where the past is kept.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Resources that exist.
+    pub resources: usize,
+    /// Versions, those of today included.
+    pub versions: usize,
+    /// A history made before is taken from here; one made now is put here.
+    pub keep: Option<PathBuf>,
+}
+
+/// Makes a history through a detector in a pipe, then asks and feeds one over JetStream.
+pub async fn run(programs: &Programs, options: &Options) -> anyhow::Result<()> {
+    let past = Past::new(options.resources, options.versions, Utc::now());
+    let mut session = Session::serve(programs).await?;
+    let history = session.history();
+    let past = obtain(programs, options, past, &history)?;
+
+    let access = Access::to(&history)?;
+    session.add("detector", programs, &access.arguments()).await?;
+    asking::quiet(&access, &past).await?;
+    ingest::run(&mut session, &access, &past).await?;
+    for stage in &mut session.stages {
+        let peak = stage.usage()?.peak as f64 / 1e6;
+        Figure::new("history.detector.peak_memory", peak, "MB").print()?;
+        stage.stop().await?;
+    }
+    Ok(())
+}
+
+/// Copies a history made before, or makes one.
+fn obtain(programs: &Programs, options: &Options, past: Past, history: &Path) -> anyhow::Result<Past> {
+    let kept = options.keep.as_ref().map(|folder| folder.join(past.file_name()));
+    if let Some(kept) = kept.as_ref().filter(|kept| kept.exists()) {
+        eprintln!("history: taking {}", kept.display());
+        std::fs::copy(kept, history)?;
+        // relative times are seen from when it was made
+        return Ok(past.made_at(kept.metadata()?.modified()?.into()));
+    }
+    past::make(programs, &past, history)?;
+    if let Some(kept) = kept {
+        std::fs::copy(history, kept)?;
+    }
+    Ok(past)
+}

@@ -1,0 +1,47 @@
+//! What is asked, and how long it may take.
+
+/// One question.
+#[derive(Clone, Debug)]
+pub(super) struct Question {
+    pub(super) name: &'static str,
+    pub(super) sql: String,
+    /// The aim, in milliseconds.
+    pub(super) aim: Option<f64>,
+}
+
+/// All columns of all rows are made, and a number of them sent: what the statement costs, without what its rows
+/// cost on their way.
+fn made(statement: &str) -> String {
+    format!("SELECT count(*) AS n, bit_xor(hash(COLUMNS(*))) FROM ({statement})")
+}
+
+/// The questions about one resource, one account and all. `now` is what relative times are seen from.
+pub(super) fn questions(key: &str, account: &str, now: &str) -> Vec<Question> {
+    let ago = |hours: u32| format!("TIMESTAMPTZ '{now}' - INTERVAL {hours} HOUR");
+    let (day, week, month) = (ago(24), ago(24 * 7), ago(24 * 45));
+    let ask = |name, aim, sql: String| Question { name, sql, aim: Some(aim) };
+    let look = |name, sql: String| Question { name, sql, aim: None };
+    vec![
+        ask("history", 25.0, format!("FROM history('{key}')")),
+        ask("at.count", 25.0, format!("SELECT count(*) AS n FROM resources_at({month})")),
+        ask("at.group", 25.0, format!("SELECT account, type, count(*) AS n FROM resources_at({month}) GROUP BY ALL")),
+        ask("at.keys", 120.0, made(&format!("SELECT key, version FROM resources_at({month})"))),
+        ask("changes", 60.0, format!("SELECT change, type, count(*) AS n FROM changes_since({day}) GROUP BY ALL")),
+        ask("disappeared", 60.0, made(&format!("SELECT key, detected_at, details FROM disappeared_since({day})"))),
+        ask("tags", 60.0, made(&format!("SELECT key, tag_keys, details FROM tag_changes_since({day}, ['Team'])"))),
+        ask(
+            "difference",
+            200.0,
+            format!("SELECT change, type, count(*) AS n FROM changed_between({week}, {day}) GROUP BY ALL"),
+        ),
+        ask("difference.fields", 200.0, made(&format!("FROM diff_between({}, {})", ago(5), ago(4)))),
+        ask(
+            "field",
+            50.0,
+            "SELECT attributes->>'$.InstanceType' AS field, count(*) AS n FROM resources GROUP BY 1".to_owned(),
+        ),
+        ask("account", 1000.0, made(&format!("FROM resources_at({week}) WHERE account = '{account}'"))),
+        look("changes.rows", made(&format!("SELECT key, change, diff, details FROM changes_since({day})"))),
+        look("cost", format!("SELECT type, sum(monthly_cost_usd) AS usd FROM resources_at({week}) GROUP BY ALL")),
+    ]
+}
