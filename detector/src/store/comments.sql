@@ -54,8 +54,6 @@ WITH meanings(table_name, column_name, meaning) AS (
     (NULL, 'last_outcome', 'How it ended: complete, partial, failed; abandoned when no report came'),
     (NULL, 'last_errors', 'What went wrong in it: a list of {operation, code, message}'),
     (NULL, 'scans', 'How many scans have ended'),
-    ('stored', 'version', 'The version as messages have it'),
-    ('stored', 'hash', 'Hash of the content'),
     ('migrations', 'number', 'Which migration'),
     ('migrations', 'name', 'Its file'),
     ('migrations', 'applied_at', 'When it was made here')

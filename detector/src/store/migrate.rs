@@ -31,7 +31,6 @@ const DEFINITIONS: &[&str] = &[
     include_str!("views/open_violations.sql"),
     include_str!("views/blessed.sql"),
     include_str!("views/orphans.sql"),
-    include_str!("views/stored.sql"),
     include_str!("macros/versions.sql"),
     include_str!("macros/changes.sql"),
     include_str!("macros/violations.sql"),

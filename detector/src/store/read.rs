@@ -19,6 +19,9 @@ use crate::version::{Columns, Version, read};
 /// Rows nearer than this are read together: skipping less costs more than reading it.
 const NEAR: i64 = 4096;
 
+/// Changes made anew at a time: whole versions of more would not fit in DuckDB's memory.
+const TOGETHER: u32 = 2000;
+
 /// How far one partition of one stream is in the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoredPosition {
@@ -150,12 +153,27 @@ impl History {
     /// The changes of a partition that may not be stored downstream, made anew from the history.
     pub(crate) fn outbox(&self, partition: u16, after: u64) -> Result<Vec<Emit>, HistoryError> {
         let mut pending = Vec::new();
-        self.each(include_str!("read_outbox.sql"), params![partition, after], |row| {
-            let change = stored_change(row)?;
-            pending.push(Emit::new(get(row, 0)?, &change.into()));
+        let earliest = "SELECT epoch_us(min(c.detected_at)) FROM changes c JOIN outbox o ON o.change_id = c.id
+            WHERE o.partition = ? AND o.sequence > ?";
+        let mut since = None;
+        self.each(earliest, params![partition, after], |row| {
+            since = get::<Option<i64>>(row, 0)?;
             Ok(())
         })?;
-        Ok(pending)
+        let Some(since) = since else { return Ok(pending) };
+        // in the text: only then does DuckDB skip what is older
+        let sql = include_str!("read_outbox.sql").replace("$since", &since.to_string());
+        loop {
+            let before = pending.len();
+            self.each(&sql, params![partition, after, TOGETHER, before], |row| {
+                let change = stored_change(row)?;
+                pending.push(Emit::new(get(row, 0)?, &change.into()));
+                Ok(())
+            })?;
+            if pending.len() == before {
+                return Ok(pending);
+            }
+        }
     }
 
     /// Where the current versions of these resources lie. A listing comes in much the same order each
