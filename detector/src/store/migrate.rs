@@ -13,7 +13,7 @@ struct Migration {
 /// Never changed once released; a new one is added at the end.
 const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "0001_init", sql: include_str!("migrations/0001_init.sql") },
-    Migration { number: 2, name: "0002_export", sql: include_str!("migrations/0002_export.sql") },
+    Migration { number: 2, name: "0002_scopes", sql: include_str!("migrations/0002_scopes.sql") },
 ];
 
 /// In order: later ones use earlier ones.

@@ -35,7 +35,7 @@ WITH wanted AS MATERIALIZED (
         AND resource_id IN (SELECT resource_id FROM wanted)
 )
 SELECT
-    c.sequence, c.id, c.type, c.baseline, k.key,
+    c.sequence, c.id, c.type, c.baseline, key_of(c.scope, c.local_id),
     version_text(c.previous_version), version_text(c.current_version), c.diff, epoch_us(c.detected_at), c.scan_id,
     c.details, c.earlier_life,
     p.version, n.version, epoch_us(coalesce(n.first_seen, p.first_seen)),
@@ -44,7 +44,6 @@ SELECT
     (SELECT count(*) FROM past h WHERE h.resource_id = c.resource_id
         AND h.detected_at <= c.detected_at AND h.detected_at > c.detected_at - INTERVAL 30 DAY)
 FROM wanted c
-JOIN keys k USING (resource_id)
 LEFT JOIN versions p ON p.resource_id = c.resource_id AND p.hash = c.previous_version AND p.valid_to = c.detected_at
 LEFT JOIN versions n ON n.resource_id = c.resource_id AND n.hash = c.current_version AND n.valid_from = c.detected_at
 QUALIFY row_number() OVER (PARTITION BY c.sequence, c.ordinal ORDER BY n.valid_to NULLS LAST) = 1

@@ -5,7 +5,7 @@ use elava_schemas::{Approval, Change, Decision, Delivery, Execution, PolicyResul
 use hashbrown::HashSet;
 
 use super::read::{get, instant, list};
-use super::write::{micros, way};
+use super::write::{micros, parts, way};
 use super::{History, HistoryError};
 use crate::content::key_id;
 use crate::version::json;
@@ -135,11 +135,19 @@ fn errors(appender: &mut Appender, result: &PolicyResult) -> duckdb::Result<()> 
 }
 
 fn change(appender: &mut Appender, change: &Change) -> duckdb::Result<()> {
+    let (key, text) = (&change.resource_key, change.resource_key.to_string());
+    let (scope, local_id) = parts(&text);
     appender.append_row(params![
         change.id.as_str(),
         change.change_type.as_str(),
         bool::from(change.baseline),
-        key_id(&change.resource_key),
+        key_id(key),
+        key.provider.as_str(),
+        key.account,
+        key.region,
+        key.kind,
+        scope,
+        local_id,
         (!change.diff.is_empty()).then(|| json(&change.diff)),
         micros(change.detected_at),
         change.scan_id.as_ref().map(|id| id.as_str()),

@@ -164,9 +164,17 @@ impl History {
 
 fn append_version(appender: &mut Appender, version: &Version) -> duckdb::Result<()> {
     let Version { id, hash, columns, tags_carried, valid_from, first_seen, last_seen, scan_id, end } = version;
+    let (key, text) = (&columns.key, columns.key.to_string());
+    let (scope, local_id) = parts(&text);
     appender.append_row(params![
         id,
         hash.0,
+        key.provider.as_str(),
+        key.account,
+        key.region,
+        key.kind,
+        scope,
+        local_id,
         columns.name,
         columns.arn,
         columns.status,
@@ -212,6 +220,8 @@ fn append_scan(appender: &mut Appender, scan: &ScanRow) -> duckdb::Result<()> {
 
 fn append_changes(appender: &mut Appender, changes: &[Detected]) -> duckdb::Result<()> {
     (0_u32..).zip(changes).try_for_each(|(ordinal, Detected { sequence, before, change })| {
+        let (key, text) = (&change.resource_key, change.resource_key.to_string());
+        let (scope, local_id) = parts(&text);
         let after = change.current.as_ref().and_then(|_| Hash::parse(&change.version)).map(|hash| hash.0);
         appender.append_row(params![
             ordinal,
@@ -219,7 +229,13 @@ fn append_changes(appender: &mut Appender, changes: &[Detected]) -> duckdb::Resu
             change.id.as_str(),
             change.change_type.as_str(),
             bool::from(change.baseline),
-            key_id(&change.resource_key),
+            key_id(key),
+            key.provider.as_str(),
+            key.account,
+            key.region,
+            key.kind,
+            scope,
+            local_id,
             before.map(|hash| hash.0),
             after,
             (!change.diff.is_empty()).then(|| json(&change.diff)),
@@ -229,6 +245,11 @@ fn append_changes(appender: &mut Appender, changes: &[Detected]) -> duckdb::Resu
             change.earlier_life.as_ref().map(json),
         ])
     })
+}
+
+/// A key without its last part, and that.
+pub(super) fn parts(key: &str) -> (&str, &str) {
+    key.rsplit_once('/').expect("a key has five parts")
 }
 
 pub(super) fn micros(at: Timestamp) -> i64 {

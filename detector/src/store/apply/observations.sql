@@ -16,7 +16,7 @@ INSERT INTO current SELECT * FROM staged WHERE valid_to IS NULL;
 
 INSERT INTO changes
 SELECT
-    id, type, baseline, resource_id, previous_version, current_version, diff::JSON, utc(detected_at), scan_id,
+    id, type, baseline, resource_id, provider, account, region, resource_type, scope, local_id, previous_version, current_version, diff::JSON, utc(detected_at), scan_id,
     details, NULL, earlier_life::JSON
 FROM staged_changes
 ORDER BY ordinal;

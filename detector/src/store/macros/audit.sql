@@ -1,6 +1,6 @@
 CREATE OR REPLACE MACRO audit(key_or_id) AS TABLE
 WITH subject AS (
-    SELECT resource_id, key FROM keys WHERE key = key_or_id OR id = key_or_id
+    FROM named(key_or_id)
 ), decided AS (
     SELECT d.* FROM decisions d SEMI JOIN subject USING (resource_id)
 ), steps AS (

@@ -1,6 +1,23 @@
-CREATE OR REPLACE MACRO version_text(version) AS lpad(lower(hex(version::UHUGEINT)), 32, '0');
+-- lpad takes as long as all the rest, and one in sixteen needs it
+CREATE OR REPLACE MACRO version_text(version) AS (
+    CASE
+        WHEN version >= 21267647932558653966460912964485513216::UHUGEINT THEN lower(hex(version::UHUGEINT))
+        ELSE lpad(lower(hex(version::UHUGEINT)), 32, '0')
+    END
+);
 COMMENT ON MACRO version_text IS 'A version''s hash as messages write it';
 CREATE OR REPLACE MACRO utc(micros) AS make_timestamp(micros::BIGINT)::TIMESTAMPTZ;
 COMMENT ON MACRO utc IS 'The instant of microseconds since 1970';
 CREATE OR REPLACE MACRO rfc3339(instant) AS strftime(instant AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ');
 COMMENT ON MACRO rfc3339 IS 'An instant as messages write it';
+CREATE OR REPLACE MACRO key_of(scope, local_id) AS scope || '/' || local_id;
+COMMENT ON MACRO key_of IS 'The key of what is stored in two parts';
+CREATE OR REPLACE MACRO id_of(local_id) AS (CASE WHEN contains(local_id, '%') THEN url_decode(local_id) ELSE local_id END);
+COMMENT ON MACRO id_of IS 'The cloud''s own id, of the last part of a key';
+-- By number first: a key ends in its id. Whatever the text is, only what equals it is found.
+CREATE OR REPLACE MACRO named(key_or_id) AS TABLE
+SELECT resource_id, key
+FROM keys
+WHERE id_hash IN (md5_number_lower(key_or_id), md5_number_lower(try(url_decode(split_part(key_or_id, '/', -1)))))
+    AND (key = key_or_id OR id = key_or_id);
+COMMENT ON MACRO TABLE named IS 'The resources that are meant by a key, or by a bare id: number and key';

@@ -6,7 +6,7 @@ COMMENT ON MACRO TABLE resources_at IS
 
 CREATE OR REPLACE MACRO history(key_or_id) AS TABLE
 SELECT * FROM versions
-WHERE key = key_or_id OR id = key_or_id
+WHERE resource_id IN (SELECT resource_id FROM named(key_or_id))
 ORDER BY key, valid_from, valid_to NULLS LAST;
 COMMENT ON MACRO TABLE history IS
 'Every version of one resource, given its key or its bare id, oldest first: columns of versions';
