@@ -8,8 +8,8 @@ use elava_detector::{Query, ScopeFilter};
 
 use crate::command::{
     CommandError, audit::AuditArgs, changes::ChangesArgs, cost::CostArgs, coverage::CoverageArgs, diff::DiffArgs,
-    export::ExportArgs, flapping::FlappingArgs, history::HistoryArgs, orphans::OrphansArgs, resources::ResourcesArgs, scan::ScanArgs,
-    status::StatusArgs, summary::SummaryArgs, violations::ViolationsArgs,
+    export::ExportArgs, flapping::FlappingArgs, history::HistoryArgs, orphans::OrphansArgs, resources::ResourcesArgs,
+    scan::ScanArgs, status::StatusArgs, summary::SummaryArgs, violations::ViolationsArgs,
 };
 use crate::show::{Format, FormatArgs};
 use crate::sql::SqlArgs;

@@ -102,7 +102,6 @@ pub(super) fn file_name(commit: u64) -> String {
 
 /// Nothing else is ever removed.
 fn is_ours(name: &str) -> bool {
-    name.strip_suffix(".parquet").is_some_and(|number| {
-        number.len() >= 12 && number.bytes().all(|byte| byte.is_ascii_digit())
-    })
+    name.strip_suffix(".parquet")
+        .is_some_and(|number| number.len() >= 12 && number.bytes().all(|byte| byte.is_ascii_digit()))
 }

@@ -141,8 +141,8 @@ impl Export {
         ended: &dyn Fn() -> Option<Ended>,
     ) -> Result<Vec<Written>, ExportError> {
         let go_on = || ended().map_or(Ok(()), |ended| Err(ExportError::Ended(ended.to_string())));
-        let to = std::path::absolute(&self.to)
-            .map_err(|source| ExportError::Write { path: self.to.clone(), source })?;
+        let to =
+            std::path::absolute(&self.to).map_err(|source| ExportError::Write { path: self.to.clone(), source })?;
         let mut written = match self.format {
             ExportFormat::Duckdb => copy::export(history, &to, &go_on),
             ExportFormat::Parquet => parquet::export(history, &to, &go_on),

@@ -46,8 +46,13 @@ pub(super) fn export(
             // nothing has been committed since
             manifest.clone_from(before);
         }
-        let mut writer =
-            Writer { connection, workspace: &workspace, go_on, file_name: file_name(manifest.commit), files: Vec::new() };
+        let mut writer = Writer {
+            connection,
+            workspace: &workspace,
+            go_on,
+            file_name: file_name(manifest.commit),
+            files: Vec::new(),
+        };
         let mut written = Vec::new();
         for table in TABLES {
             let last = before.as_ref().map(|before| (before.commit, before.tables.get(table.name)));
@@ -79,9 +84,8 @@ fn columns(connection: &Connection) -> Result<HashMap<String, Columns>, HistoryE
 
 /// The moment that the transaction shows.
 fn moment(connection: &Connection) -> Result<Manifest, HistoryError> {
-    let moment = connection.query_row(include_str!("sql/moment.sql"), [], |row| {
-        Ok(Manifest::new(row.get(0)?, row.get(2)?, row.get(1)?))
-    });
+    let moment = connection
+        .query_row(include_str!("sql/moment.sql"), [], |row| Ok(Manifest::new(row.get(0)?, row.get(2)?, row.get(1)?)));
     moment.tried("name")
 }
 

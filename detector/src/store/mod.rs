@@ -44,7 +44,9 @@ pub enum HistoryError {
         known: u32,
     },
     /// An older build has written it, and it is not to be changed now.
-    #[error("the history is of an older version (migration {found}) than this build reads ({known}): a detector that opens it brings it up to date")]
+    #[error(
+        "the history is of an older version (migration {found}) than this build reads ({known}): a detector that opens it brings it up to date"
+    )]
     Older {
         /// Its last migration.
         found: u32,
@@ -133,7 +135,8 @@ impl History {
     pub fn open_to_export(path: &Path) -> Result<Self, HistoryError> {
         let open = || {
             let temporary = format!("{}.tmp", path.display());
-            let config = config(AccessMode::ReadWrite, 4)?.with("temp_directory", temporary)?;
+            // each thread gathers a row group of its own
+            let config = config(AccessMode::ReadWrite, 1)?.with("temp_directory", temporary)?;
             let connection = Connection::open_in_memory_with_flags(config)?;
             connection.execute_batch(include_str!("session.sql"))?;
             connection.execute_batch(&include_str!("attach.sql").replace("'$file'", &quoted(path)))?;

@@ -299,6 +299,9 @@ fn exports_are_written_while_sql_is_served_and_not_read_by_it() {
     assert_eq!(client.remote("SELECT count(*) FROM resources"), Ok(serde_json::json!([[2]])));
     served.bench.export("again.duckdb").expect("another copy");
     served.bench.stop();
-    let count = |path| duckdb::Connection::open(path).and_then(|copy| copy.query_row("SELECT count(*) FROM changes", [], |row| row.get::<_, i64>(0)));
+    let count = |path| {
+        duckdb::Connection::open(path)
+            .and_then(|copy| copy.query_row("SELECT count(*) FROM changes", [], |row| row.get::<_, i64>(0)))
+    };
     assert_eq!(count(&copy).expect("a history"), 2);
 }
