@@ -1,4 +1,5 @@
-//! Requests and answers over core NATS: NDJSON pages to the asker's inbox, the last one marked.
+//! Requests and answers over core NATS: NDJSON pages to the asker's inbox, the last one marked. While an answer is
+//! made, empty pages tell the asker so.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use async_nats::{HeaderMap, StatusCode, Subject};
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt};
 use serde::Serialize;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -18,6 +20,10 @@ use crate::{MAX_PAGE_BYTES, Stage, Stream, message_subject};
 const STATUS: &str = "Elava-Status";
 /// How long to wait for the next page of an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often the asker is told that an answer is being made.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+/// How many requests on one subject are answered at once; more wait.
+const AT_ONCE: usize = 4;
 
 /// An answer: NDJSON lines, or an error for the asker.
 pub type Lines = Result<Vec<Bytes>, String>;
@@ -170,47 +176,64 @@ pub(crate) async fn answer_for<S: Stage>(
     for subject in stage.subjects() {
         let asked = nats.client.queue_subscribe(*subject, S::SPEC.name.to_owned()).await;
         let mut asked = asked.map_err(|error| NatsError::request(format!("subscribing to {subject}"), error))?;
-        let (client, stage, cancel) = (nats.client.clone(), Arc::clone(&stage), cancel.clone());
-        tokio::spawn(async move {
-            loop {
-                let message = tokio::select! {
-                    () = cancel.cancelled() => return,
-                    message = asked.next() => message,
-                };
-                let Some(message) = message else { return };
-                let lines = stage.answer(&message.subject, message.payload).await;
-                if let Some(inbox) = message.reply {
-                    reply(&client, inbox, lines).await;
-                }
+        let (client, stage, stop) = (nats.client.clone(), Arc::clone(&stage), cancel.clone());
+        let turns = Arc::new(Semaphore::new(AT_ONCE));
+        let answering = async move {
+            while let Some(message) = asked.next().await {
+                let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
+                let (client, stage, cancel) = (client.clone(), Arc::clone(&stage), stop.clone());
+                tokio::spawn(async move {
+                    answer(&client, stage.as_ref(), message, &cancel).await;
+                    drop(turn);
+                });
             }
-        });
+        };
+        tokio::spawn(cancel.clone().run_until_cancelled_owned(answering));
     }
     Ok(())
 }
 
-/// Sends an answer in pages.
-pub(crate) async fn reply(client: &async_nats::Client, inbox: Subject, lines: Lines) {
-    let send = |status: &'static str, body: Bytes| {
-        let mut headers = HeaderMap::new();
-        headers.insert(STATUS, status);
-        let (client, inbox) = (client.clone(), inbox.clone());
-        async move {
-            if let Err(error) = client.publish_with_headers(inbox, headers, body).await {
-                warn!(error = %error, "cannot answer");
-            }
+/// Answers one request; gives up when the stage is told to stop.
+async fn answer<S: Stage>(
+    client: &async_nats::Client,
+    stage: &S,
+    message: async_nats::Message,
+    cancel: &CancellationToken,
+) {
+    let Some(inbox) = message.reply else { return };
+    let lines = stage.answer(&message.subject, message.payload);
+    tokio::pin!(lines);
+    let lines = loop {
+        tokio::select! {
+            lines = &mut lines => break lines,
+            () = cancel.cancelled() => break Err(format!("the {} is stopping", S::SPEC.name)),
+            () = tokio::time::sleep(SIGN_OF_LIFE) => send(client, &inbox, "more", Bytes::new()).await,
         }
     };
+    reply(client, &inbox, lines).await;
+}
+
+/// Sends an answer in pages.
+pub(crate) async fn reply(client: &async_nats::Client, inbox: &Subject, lines: Lines) {
     let lines = match lines {
         Ok(lines) => lines,
-        Err(error) => return send("error", Bytes::from(error)).await,
+        Err(error) => return send(client, inbox, "error", Bytes::from(error)).await,
     };
     let mut page = BytesMut::new();
     for line in lines {
         if !page.is_empty() && page.len() + line.len() >= MAX_PAGE_BYTES {
-            send("more", page.split().freeze()).await;
+            send(client, inbox, "more", page.split().freeze()).await;
         }
         page.extend_from_slice(&line);
         page.extend_from_slice(b"\n");
     }
-    send("ok", page.freeze()).await;
+    send(client, inbox, "ok", page.freeze()).await;
+}
+
+async fn send(client: &async_nats::Client, inbox: &Subject, status: &'static str, body: Bytes) {
+    let mut headers = HeaderMap::new();
+    headers.insert(STATUS, status);
+    if let Err(error) = client.publish_with_headers(inbox.clone(), headers, body).await {
+        warn!(error = %error, "cannot answer");
+    }
 }

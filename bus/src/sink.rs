@@ -188,7 +188,7 @@ impl Sink {
                 tokio::spawn(async move {
                     let lines = answered.await.unwrap_or_else(|_| Err("not answered".to_owned()));
                     if let Some(inbox) = message.reply {
-                        reply(&client, inbox, lines).await;
+                        reply(&client, &inbox, lines).await;
                     }
                 });
             }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use elava_bus::cli::chain;
 use elava_bus::{
     Batch, Consumes, Emit, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, Stream,
 };
@@ -13,24 +14,24 @@ use elava_schemas::config::Config;
 use hashbrown::{HashMap, HashSet};
 use tokio::task::block_in_place;
 
+use crate::aside::{Aside, lines};
 use crate::batch::{self, Memory, Settings};
 use crate::decode::{Line, Row, decode};
 use crate::diff::Tracking;
 use crate::effects::Effects;
+use crate::export::{EXPORT_SUBJECT, ExportRequest};
 use crate::index::Scope;
 use crate::live::{LiveError, LiveOptions, LiveSql};
 use crate::prices::{PriceError, Prices};
-use crate::query::{self, Query};
+use crate::query::{QUERY_SUBJECT, Query};
 use crate::record::Recorder;
 use crate::store::{History, HistoryError, Progress, Records};
-
-/// Where the history is asked.
-const QUERY_SUBJECT: &str = "elava.history.query";
 
 /// The detector stage. Holds the history open for writing: only one can, per file.
 pub struct Detector {
     /// The history for analysts; stops before the history closes.
     live: Option<LiveSql>,
+    aside: Aside,
     settings: Settings,
     state: Mutex<State>,
 }
@@ -63,13 +64,24 @@ impl Detector {
         let settings = settings(config)?;
         let state = State::open(path).map_err(SetupError::History)?;
         tracing::info!(history = %path.display(), resources = state.memory.index.len(), "history opened");
-        Ok(Self { live: None, settings, state: Mutex::new(state) })
+        let exports = std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).with_file_name("export");
+        let aside = Aside::open(&state.history, exports).map_err(SetupError::History)?;
+        Ok(Self { live: None, aside, settings, state: Mutex::new(state) })
+    }
+
+    /// With exports below this folder, where one is given, instead of `export` beside the history. Before SQL is
+    /// served.
+    #[must_use]
+    pub fn export_below(self, folder: Option<&Path>) -> Self {
+        let Some(folder) = folder else { return self };
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        Self { aside: self.aside.exporting_to(folder), ..self }
     }
 
     /// Serves the history for live SQL from now on.
     pub fn serve_sql(&mut self, options: &LiveOptions) -> Result<(), LiveError> {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.live = Some(LiveSql::start(state.history.connection(), options)?);
+        self.live = Some(LiveSql::start(state.history.connection(), options, self.aside.exports())?);
         Ok(())
     }
 
@@ -110,10 +122,9 @@ impl Stage for Detector {
             let mut rejected = Vec::new();
             let lines = decode(batch, consumes, &mut rejected);
             let handled = self.state()?.handle(batch, lines, rejected, &self.settings);
-            if let (Err(error), Some(live)) = (&handled, &self.live)
-                && error.is_lack_of_memory()
-            {
-                live.make_room();
+            if handled.as_ref().is_err_and(HistoryError::is_lack_of_memory) {
+                self.aside.make_room();
+                self.live.iter().for_each(LiveSql::make_room);
             }
             handled.map_err(failure)
         })
@@ -137,17 +148,16 @@ impl Stage for Detector {
     }
 
     fn subjects(&self) -> &'static [&'static str] {
-        &[QUERY_SUBJECT]
+        &[QUERY_SUBJECT, EXPORT_SUBJECT]
     }
 
-    async fn answer(&self, _subject: &str, body: Bytes) -> Result<Vec<Bytes>, String> {
-        let query = Query::parse(&body).map_err(|error| elava_bus::cli::chain(&error))?;
-        let rows = block_in_place(|| {
-            let state = self.state().map_err(|error| elava_bus::cli::chain(&error))?;
-            query::run(&state.history, &query).map_err(|error| elava_bus::cli::chain(&error))
-        })?;
-        let line = |row| serde_json::to_vec(&row).map(Bytes::from).map_err(|error| error.to_string());
-        rows.into_iter().map(line).collect()
+    async fn answer(&self, subject: &str, body: Bytes) -> Result<Vec<Bytes>, String> {
+        if subject == EXPORT_SUBJECT {
+            let request = ExportRequest::parse(&body).map_err(|error| chain(&error))?;
+            return lines(self.aside.export(request).await.map_err(|error| chain(&error))?);
+        }
+        let query = Query::parse(&body).map_err(|error| chain(&error))?;
+        lines(self.aside.ask(query).await.map_err(|error| chain(&error))?)
     }
 
     async fn finish(&self) -> Result<Output, Failure> {
@@ -187,7 +197,10 @@ fn failure(error: HistoryError) -> Failure {
         HistoryError::Wrong { .. } | HistoryError::Missing { .. } | HistoryError::Panicked { .. } => {
             Failure::Poison(error.into())
         }
-        HistoryError::Newer { .. } | HistoryError::Migrate { .. } => Failure::Fatal(error.into()),
+        HistoryError::Newer { .. }
+        | HistoryError::Older { .. }
+        | HistoryError::Migrate { .. }
+        | HistoryError::Thread(_) => Failure::Fatal(error.into()),
     }
 }
 

@@ -4,6 +4,7 @@
 //! The core (`batch`, `content`, `diff`, `details`, `prices`, `record`) is pure: times and previous versions
 //! are arguments. `store` is all SQL. No cloud and no NATS here.
 
+mod aside;
 mod batch;
 mod change;
 mod content;
@@ -12,6 +13,7 @@ mod details;
 mod detector;
 mod diff;
 mod effects;
+pub mod export;
 mod index;
 pub mod live;
 mod prices;
@@ -21,6 +23,7 @@ mod record;
 mod scans;
 mod store;
 mod version;
+mod watchdog;
 
 pub use detector::{Detector, SetupError};
 pub use query::{CostBy, Query, ScopeFilter};

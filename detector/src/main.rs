@@ -32,6 +32,10 @@ struct Args {
     #[arg(long, env = "ELAVA_DB", value_name = "FILE", default_value = "history.duckdb")]
     db: PathBuf,
 
+    /// Folder below which `elava export` has this detector write [default: `export` beside the history]
+    #[arg(long, env = "ELAVA_EXPORT_DIR", value_name = "DIR")]
+    export_dir: Option<PathBuf>,
+
     #[command(flatten)]
     live: LiveArgs,
 }
@@ -58,7 +62,7 @@ async fn go(args: Args) -> anyhow::Result<Finished> {
         return Ok(Finished::Clean);
     }
     let token = Token::from_environment()?;
-    let mut detector = Detector::open(&args.db, &config)?;
+    let mut detector = Detector::open(&args.db, &config)?.export_below(args.export_dir.as_deref());
     if let Some(options) = args.live.options(&args.db, args.bus.nats.is_none(), token)
         && let Err(error) = detector.serve_sql(&options)
     {

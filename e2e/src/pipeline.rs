@@ -78,6 +78,10 @@ impl Pipeline {
         };
         let mut command = stage_command(stage, &self.db());
         command.args(["--nats", &self.url, "--health-addr", "off"]).args(extra).stdin(Stdio::null());
+        if stage == "detector" && !extra.contains(&"--sql-addr") {
+            // one address, many tests at once
+            command.args(["--sql-addr", "off"]);
+        }
         command.stdout(append("out")).stderr(append("log"));
         self.running.push((stage, command.spawn().expect("the stage starts")));
     }
@@ -130,8 +134,7 @@ fn stage_command(stage: &str, db: &Path) -> Command {
     command.current_dir(checkout());
     match stage {
         "detector" => {
-            // one address, many tests at once
-            command.arg("--db").arg(db).args(["--sql-addr", "off"]);
+            command.arg("--db").arg(db);
         }
         "enforcer" => {
             command.args(["--policies", "policies"]);

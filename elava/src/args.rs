@@ -8,8 +8,8 @@ use elava_detector::{Query, ScopeFilter};
 
 use crate::command::{
     CommandError, audit::AuditArgs, changes::ChangesArgs, cost::CostArgs, coverage::CoverageArgs, diff::DiffArgs,
-    flapping::FlappingArgs, history::HistoryArgs, orphans::OrphansArgs, resources::ResourcesArgs, scan::ScanArgs,
-    status::StatusArgs, summary::SummaryArgs, violations::ViolationsArgs,
+    export::ExportArgs, flapping::FlappingArgs, history::HistoryArgs, orphans::OrphansArgs, resources::ResourcesArgs,
+    scan::ScanArgs, status::StatusArgs, summary::SummaryArgs, violations::ViolationsArgs,
 };
 use crate::show::{Format, FormatArgs};
 use crate::sql::SqlArgs;
@@ -32,6 +32,7 @@ Examples:
   elava audit i-0abc1234def567890
   elava violations --json | jq .severity
   elava sql \"FROM changes_since('24h')\"
+  elava export --to lake
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration."
 )]
@@ -72,6 +73,8 @@ pub enum Command {
     Summary(SummaryArgs),
     /// SQL over the history, while the detector writes it
     Sql(SqlArgs),
+    /// A copy of the history for others to read: a DuckDB file, or Parquet that grows
+    Export(ExportArgs),
     /// Scan now
     Scan(ScanArgs),
 }

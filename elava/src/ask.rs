@@ -1,14 +1,15 @@
 //! Asks the history: the running detector over NATS, or a file that nobody holds.
 
+use std::path::Path;
+
 use bytes::Bytes;
 use elava_bus::{Client, RequestError};
-use elava_detector::{History, Query};
+use elava_detector::History;
+use elava_detector::query::{QUERY_SUBJECT, Query};
+use serde::Serialize;
 
 use crate::args::From;
 use crate::show::Row;
-
-/// The subject on which the detector answers.
-const SUBJECT: &str = "elava.history.query";
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -35,15 +36,23 @@ pub enum AskError {
 /// [`AskError`].
 pub async fn ask(from: &From, query: &Query) -> Result<Vec<Row>, AskError> {
     if let Some(path) = &from.db {
-        let failed = |source: Box<dyn std::error::Error + Send + Sync>| AskError::File {
-            file: path.display().to_string(),
-            source,
-        };
-        let history = History::open_read_only(path).map_err(|error| failed(error.into()))?;
-        return elava_detector::query::run(&history, query).map_err(|error| failed(error.into()));
+        let history = History::open_read_only(path).map_err(|error| AskError::file(path, error))?;
+        return elava_detector::query::run(&history, query).map_err(|error| AskError::file(path, error));
     }
+    request(from, QUERY_SUBJECT, query).await
+}
+
+/// The rows that the running detector answers with.
+pub(crate) async fn request(from: &From, subject: &str, body: &impl Serialize) -> Result<Vec<Row>, AskError> {
     let client = Client::connect(&from.nats.options()).await?;
-    let body = serde_json::to_vec(query).map_err(AskError::Answer)?;
-    let lines = client.request(SUBJECT, Bytes::from(body)).await?;
+    let body = serde_json::to_vec(body).map_err(AskError::Answer)?;
+    let lines = client.request(subject, Bytes::from(body)).await?;
     lines.iter().map(|line| serde_json::from_slice(line).map_err(AskError::Answer)).collect()
+}
+
+impl AskError {
+    /// It is about this file.
+    pub(crate) fn file(file: &Path, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::File { file: file.display().to_string(), source: source.into() }
+    }
 }

@@ -34,6 +34,7 @@ async fn go(command: Command) -> anyhow::Result<Finished> {
         Command::Status(args) => args.run().await?,
         Command::Summary(args) => args.run().await?,
         Command::Sql(args) => tokio::task::block_in_place(|| sql::sql(&args))?,
+        Command::Export(args) => args.run().await?,
         Command::Scan(args) => args.run().await?,
     }
     Ok(Finished::Clean)

@@ -6,6 +6,7 @@ mod delivery;
 mod limits;
 mod pipe;
 mod positions;
+mod requests;
 mod room;
 mod server;
 

@@ -5,6 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::vocabulary::Vocabulary;
+use crate::watchdog::Ended;
 
 /// Why a statement is not run, or has not ended well. The text is for the reader.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,12 +25,8 @@ pub(super) enum Refusal {
     Rows(String),
     #[error("too many statements are running; try again")]
     Busy,
-    #[error("ended after {0} s, the limit of one statement")]
-    TooLong(u64),
-    #[error("ended because it needs more memory than there is")]
-    TooLarge,
-    #[error("the server is stopping")]
-    Stopping,
+    #[error(transparent)]
+    Ended(#[from] Ended),
     /// DuckDB's own words.
     #[error("{0}")]
     Failed(String),
@@ -116,7 +113,8 @@ fn walk_rows(fields: &Map<String, Value>, vocabulary: &Vocabulary) -> Result<(),
 fn check(fields: &Map<String, Value>, vocabulary: &Vocabulary) -> Result<(), Refusal> {
     match text(fields, "type") {
         "BASE_TABLE" => {
-            check_table(text(fields, "catalog_name"), text(fields, "schema_name"), text(fields, "table_name"))?;
+            let schema = [text(fields, "catalog_name"), text(fields, "schema_name")];
+            check_table(schema, text(fields, "table_name"), vocabulary)?;
         }
         kind if kind.ends_with("_NODE") && !QUERY_NODES.contains(&kind) => return Err(Refusal::NotARead),
         _ => {}
@@ -133,10 +131,12 @@ fn text<'a>(fields: &'a Map<String, Value>, name: &str) -> &'a str {
 
 const QUERY_NODES: &[&str] = &["SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"];
 
-fn check_table(catalog: &str, schema: &str, table: &str) -> Result<(), Refusal> {
+fn check_table(schema: [&str; 2], table: &str, vocabulary: &Vocabulary) -> Result<(), Refusal> {
     let is_one_of = |name: &str, names: &[&str]| names.iter().any(|one| name.eq_ignore_ascii_case(one));
-    let refused = is_one_of(catalog, &["elava_results", "temp", "system"])
-        || is_one_of(schema, &["elava_results", "temp", "system"])
+    // What the catalog does not have, DuckDB looks for among files: all parts of a name together, with dots between.
+    let may_be_a_file = if schema == ["", ""] { table.contains('.') } else { !vocabulary.has_relation(table) };
+    let refused = may_be_a_file
+        || schema.iter().any(|name| is_one_of(name, &["elava_results", "elava_export", "temp", "system"]))
         || is_one_of(table, &["duckdb_logs", "duckdb_secrets"]);
     if refused { Err(Refusal::Rows(table.to_owned())) } else { Ok(()) }
 }

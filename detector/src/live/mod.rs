@@ -3,7 +3,7 @@
 //! DuckDB keeps every other process out of a file that one process writes, so the writer serves it,
 //! with DuckDB's own protocol Quack. A client's statement never runs on Quack's connection: the
 //! function that Quack asks for permission ([`admit`]) judges it ([`judge`]), runs it on a connection
-//! of ours, where it can be bounded in time and memory ([`readers`], [`watchdog`]), and hands Quack
+//! of ours, where it can be bounded in time and memory ([`readers`], `watchdog`), and hands Quack
 //! `FROM <result>` to run instead. Detection never waits for this module.
 
 mod address;
@@ -15,13 +15,10 @@ mod readers;
 mod results;
 mod token;
 mod vocabulary;
-mod watchdog;
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
 use duckdb::{Connection, params};
 
@@ -30,10 +27,10 @@ pub use args::{LiveArgs, LiveOptions, TokenSource};
 pub use extension::{Extension, ExtensionError};
 pub use token::{TOKEN_VARIABLE, Token, TokenError, token_file};
 
+use crate::store::quoted;
+use crate::watchdog::Ticker;
 use readers::Readers;
 
-/// How often running statements are looked at.
-const TICK: Duration = Duration::from_millis(25);
 /// What the detector needs for itself; a reader's share comes on top.
 const DETECTOR_MEMORY: u64 = 256 << 20;
 
@@ -74,14 +71,14 @@ pub enum LiveError {
 pub(crate) struct LiveSql {
     uri: String,
     readers: Arc<Readers>,
-    /// Dropped to end the watching thread.
-    watching: Option<(Sender<()>, JoinHandle<()>)>,
+    _ticker: Ticker,
 }
 
 impl LiveSql {
     /// Serves the database of `connection`. Its configuration is locked from then on, for the
-    /// detector's own connection too: what that needs to set must be set before.
-    pub(crate) fn start(connection: &Connection, options: &LiveOptions) -> Result<Self, LiveError> {
+    /// detector's own connection too: what that needs to set must be set before. Of all files, only those in
+    /// `exports` can be reached from then on, and not by readers.
+    pub(crate) fn start(connection: &Connection, options: &LiveOptions, exports: &Path) -> Result<Self, LiveError> {
         let tried = |action| move |source| LiveError::Sql { action, source };
         let control = connection.try_clone().map_err(tried("open a connection"))?;
         // Quack shares a port that somebody else serves already without a word
@@ -95,14 +92,18 @@ impl LiveSql {
         control
             .execute_batch(&format!("SET GLOBAL memory_limit = '{memory} bytes'"))
             .map_err(tried("set the memory limit"))?;
+        control
+            .execute_batch(&format!("SET GLOBAL allowed_directories = [{}]", quoted(&exports.join(""))))
+            .map_err(tried("allow exports"))?;
         control.execute_batch(include_str!("lock.sql")).map_err(tried("lock the configuration"))?;
         let uri = format!("quack:{address}");
         control
             .query_row(include_str!("serve.sql"), params![uri, token.secret()], |_| Ok(()))
             .map_err(|_| LiveError::Serve)?;
-        let watching = Some(watch(Arc::clone(&readers)).map_err(LiveError::Thread)?);
+        let looked_after = Arc::clone(&readers);
+        let ticker = Ticker::start("sql-watchdog", move || looked_after.tick()).map_err(LiveError::Thread)?;
         tracing::info!(%address, token = %options.token, "live SQL is served");
-        Ok(Self { uri, readers, watching })
+        Ok(Self { uri, readers, _ticker: ticker })
     }
 }
 
@@ -116,21 +117,5 @@ impl LiveSql {
 impl Drop for LiveSql {
     fn drop(&mut self) {
         self.readers.close(&self.uri);
-        if let Some((stop, thread)) = self.watching.take() {
-            drop(stop);
-            drop(thread.join());
-        }
     }
-}
-
-/// Looks after running statements until the sender is dropped.
-fn watch(readers: Arc<Readers>) -> std::io::Result<(Sender<()>, JoinHandle<()>)> {
-    let (stop, stopped) = channel::<()>();
-    let work = move || {
-        while stopped.recv_timeout(TICK) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-            readers.tick();
-        }
-    };
-    let thread = std::thread::Builder::new().name("sql-watchdog".into()).spawn(work)?;
-    Ok((stop, thread))
 }

@@ -1,6 +1,6 @@
 //! Connections of our own on which readers' statements run.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use duckdb::{Connection, params};
@@ -9,7 +9,7 @@ use super::args::LiveOptions;
 use super::judge::{Refusal, judge};
 use super::results::{ResultTable, Results};
 use super::vocabulary::Vocabulary;
-use super::watchdog::Watchdog;
+use crate::watchdog::{Ended, Watchdog};
 
 /// Statements that run at once.
 const AT_ONCE: usize = 4;
@@ -24,7 +24,7 @@ pub(super) struct Readers {
     own: Mutex<Connection>,
     results: Mutex<Results>,
     vocabulary: Vocabulary,
-    watchdog: Watchdog,
+    watchdog: Arc<Watchdog>,
 }
 
 /// A panic while one of these is held changes nothing in it by halves.
@@ -91,7 +91,7 @@ impl Readers {
         let ended = watched.ended();
         drop(watched);
         self.give_back(reader);
-        done.map(|()| table).map_err(|error| ended.unwrap_or_else(|| failed(&error)))
+        done.map(|()| table).map_err(|error| ended.map_or_else(|| failed(&error), Refusal::Ended))
     }
 
     fn take(&self) -> Result<Connection, Refusal> {
@@ -142,5 +142,5 @@ impl Readers {
 
 fn failed(error: &duckdb::Error) -> Refusal {
     let text = error.to_string();
-    if text.contains("Out of Memory Error") { Refusal::TooLarge } else { Refusal::Failed(text) }
+    if text.contains("Out of Memory Error") { Refusal::Ended(Ended::TooLarge) } else { Refusal::Failed(text) }
 }

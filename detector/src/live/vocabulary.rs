@@ -62,6 +62,7 @@ const REFUSED: &[&str] = &[
 pub(super) struct Vocabulary {
     refused: HashSet<String>,
     tables: HashSet<String>,
+    relations: HashSet<String>,
 }
 
 impl Vocabulary {
@@ -75,6 +76,8 @@ impl Vocabulary {
             let (name, is_macro): (String, bool) = (row.get(0)?, row.get(1)?);
             if is_macro { &mut vocabulary.tables } else { &mut vocabulary.refused }.insert(name);
         }
+        let mut statement = connection.prepare(include_str!("relations.sql"))?;
+        vocabulary.relations = statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<_>>()?;
         for name in HARMLESS {
             vocabulary.refused.remove(*name);
         }
@@ -90,6 +93,11 @@ impl Vocabulary {
     /// Whether rows may come from it.
     pub(super) fn allows_rows_of(&self, function: &str) -> bool {
         self.tables.contains(&function.to_ascii_lowercase())
+    }
+
+    /// Whether there is a table or a view of that name.
+    pub(super) fn has_relation(&self, name: &str) -> bool {
+        self.relations.contains(&name.to_ascii_lowercase())
     }
 }
 

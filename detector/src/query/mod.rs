@@ -12,6 +12,9 @@ use serde_json::{Map, Value};
 
 use crate::store::{History, HistoryError, Tried};
 
+/// Where the running detector is asked.
+pub const QUERY_SUBJECT: &str = "elava.history.query";
+
 /// A question. Times that are absent mean now, or the beginning.
 ///
 /// In JSON: `{"query":"changes","since":"2026-01-01T00:00:00Z","limit":100}`.

@@ -46,23 +46,41 @@ COMMENT ON TABLE migrations IS 'The changes to this schema that have been made';
 /// Brings a file to the schema of this build. Running it again changes nothing.
 pub(super) fn migrate(connection: &Connection) -> Result<(), HistoryError> {
     connection.execute_batch(LEDGER).tried("prepare")?;
-    let found: u32 = connection
-        .query_row("SELECT coalesce(max(number), 0)::UINTEGER FROM migrations", [], |row| row.get(0))
-        .tried("read the version of")?;
-    let known = MIGRATIONS.last().map_or(0, |migration| migration.number);
-    if found > known {
-        return Err(HistoryError::Newer { found, known });
-    }
+    let found = found(connection)?;
     for migration in MIGRATIONS.iter().filter(|migration| migration.number > found) {
         run(connection, migration).map_err(|source| HistoryError::Migrate { name: migration.name, source })?;
     }
     define(connection).tried("define the views of")
 }
 
+/// Whether a file has the schema of this build.
+pub(super) fn check(connection: &Connection) -> Result<(), HistoryError> {
+    let (found, known) = (found(connection)?, known());
+    if found < known { Err(HistoryError::Older { found, known }) } else { Ok(()) }
+}
+
+/// A file's last migration, where this build knows it.
+fn found(connection: &Connection) -> Result<u32, HistoryError> {
+    let known = known();
+    let found: u32 = connection
+        .query_row("SELECT coalesce(max(number), 0)::UINTEGER FROM migrations", [], |row| row.get(0))
+        .tried("read the version of")?;
+    if found > known { Err(HistoryError::Newer { found, known }) } else { Ok(found) }
+}
+
+fn known() -> u32 {
+    MIGRATIONS.last().map_or(0, |migration| migration.number)
+}
+
+/// What makes the views and macros, in order.
+pub(crate) fn definitions() -> impl Iterator<Item = &'static str> {
+    DEFINITIONS.iter().copied()
+}
+
 /// Views and macros, and beside every column what it means.
 fn define(connection: &Connection) -> duckdb::Result<()> {
     let transaction = connection.unchecked_transaction()?;
-    DEFINITIONS.iter().try_for_each(|sql| transaction.execute_batch(sql))?;
+    definitions().try_for_each(|sql| transaction.execute_batch(sql))?;
     let comments: Vec<String> = {
         let mut statement = transaction.prepare(include_str!("comments.sql"))?;
         statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<_>>()?

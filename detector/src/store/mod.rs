@@ -6,16 +6,18 @@ mod records;
 mod write;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use duckdb::{AccessMode, Config, Connection};
+use duckdb::{AccessMode, Config, Connection, InterruptHandle};
 
+pub(crate) use migrate::definitions;
 pub(crate) use records::{Records, StoredViolation};
 pub(crate) use write::Progress;
 
 /// DuckDB's own share of the detector's memory.
 const MEMORY: &str = "256MB";
 /// The file format. Files of DuckDB's default, older format silently take no zstd: 1,800 bytes a version.
-const STORAGE: &str = "v1.5.0";
+pub(crate) const STORAGE: &str = "v1.5.0";
 
 /// A history, opened.
 pub struct History {
@@ -41,6 +43,16 @@ pub enum HistoryError {
         /// Ours.
         known: u32,
     },
+    /// An older build has written it, and it is not to be changed now.
+    #[error(
+        "the history is of an older version (migration {found}) than this build reads ({known}): a detector that opens it brings it up to date"
+    )]
+    Older {
+        /// Its last migration.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
     /// A migration failed; the file is as it was.
     #[error("cannot migrate the history to {name}")]
     Migrate {
@@ -57,6 +69,9 @@ pub enum HistoryError {
         /// Why.
         source: duckdb::Error,
     },
+    /// No thread to watch over what is asked of it.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
     /// Something stored cannot be understood.
     #[error("the history holds a wrong {what}: {text}")]
     Wrong {
@@ -115,17 +130,39 @@ impl History {
         Self::connect(path, AccessMode::ReadOnly)
     }
 
+    /// Opens a history that nobody writes at the moment, to be copied: DuckDB writes no other file beside one that
+    /// is opened read-only itself.
+    pub fn open_to_export(path: &Path) -> Result<Self, HistoryError> {
+        let open = || {
+            let temporary = format!("{}.tmp", path.display());
+            // each thread gathers a row group of its own
+            let config = config(AccessMode::ReadWrite, 1)?.with("temp_directory", temporary)?;
+            let connection = Connection::open_in_memory_with_flags(config)?;
+            connection.execute_batch(include_str!("session.sql"))?;
+            connection.execute_batch(&include_str!("attach.sql").replace("'$file'", &quoted(path)))?;
+            Ok(connection)
+        };
+        let connection = open().map_err(|source| HistoryError::Open { path: path.to_owned(), source })?;
+        migrate::check(&connection)?;
+        Ok(Self { connection })
+    }
+
+    /// Another connection to the same database.
+    pub(crate) fn try_clone(&self) -> Result<Self, HistoryError> {
+        Ok(Self { connection: self.connection.try_clone().tried("open a connection to")? })
+    }
+
+    /// For whoever watches what this connection runs.
+    pub(crate) fn interrupt_handle(&self) -> Arc<InterruptHandle> {
+        self.connection.interrupt_handle()
+    }
+
     fn connect(path: &Path, mode: AccessMode) -> Result<Self, HistoryError> {
         let open = || {
             // While writing, with more than one the thread that asks spins while another works: a tenth
             // of the CPU time of a first scan.
             let threads = if matches!(mode, AccessMode::ReadWrite) { 1 } else { 4 };
-            let config = Config::default()
-                .access_mode(mode)?
-                .max_memory(MEMORY)?
-                .threads(threads)?
-                .with("storage_compatibility_version", STORAGE)?;
-            let connection = Connection::open_with_flags(path, config)?;
+            let connection = Connection::open_with_flags(path, config(mode, threads)?)?;
             connection.execute_batch(include_str!("session.sql"))?;
             Ok(connection)
         };
@@ -160,6 +197,19 @@ impl History {
         Err(error).tried("commit to")
     }
 
+    /// Runs `work` on one moment of the history, which it does not change.
+    pub(crate) fn snapshot<T, E: From<HistoryError>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        self.connection.execute_batch("BEGIN").tried("begin to read")?;
+        let done = work().and_then(|value| {
+            self.connection.execute_batch("COMMIT").tried("end reading")?;
+            Ok(value)
+        });
+        if done.is_err() {
+            self.roll_back();
+        }
+        done
+    }
+
     /// The number of the transaction begun.
     fn count_commit(&self) -> Result<u64, HistoryError> {
         let count = || {
@@ -182,4 +232,17 @@ impl History {
             tracing::debug!(%error, "no transaction to roll back");
         }
     }
+}
+
+fn config(mode: AccessMode, threads: i64) -> duckdb::Result<Config> {
+    Config::default()
+        .access_mode(mode)?
+        .max_memory(MEMORY)?
+        .threads(threads)?
+        .with("storage_compatibility_version", STORAGE)
+}
+
+/// A path as SQL has it.
+pub(crate) fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', "''"))
 }

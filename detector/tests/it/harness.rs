@@ -98,6 +98,18 @@ impl Bench {
         Ok(lines.iter().map(|line| serde_json::from_slice(line).expect("JSON")).collect())
     }
 
+    /// Has the running detector make an export; gives what was written of each table, as the person sees it.
+    pub(crate) fn export(&self, to: &str) -> Result<Vec<Value>, String> {
+        let body = Bytes::from(json!({ "to": to }).to_string());
+        let lines = self.block(self.stage().answer("elava.history.export", body))?;
+        Ok(lines.iter().map(|line| serde_json::from_slice(line).expect("JSON")).collect())
+    }
+
+    /// Where its exports lie.
+    pub(crate) fn exported(&self, name: &str) -> PathBuf {
+        self.path.with_file_name("export").join(name)
+    }
+
     /// Closes the history, runs SQL on it and gives its rows as texts; then starts again.
     pub(crate) fn sql(&mut self, sql: &str) -> String {
         self.detector = None;

@@ -2,6 +2,7 @@
 
 mod cookbook;
 mod detect;
+mod export;
 mod harness;
 mod live;
 mod recorder;

@@ -12,7 +12,7 @@ use crate::harness::{Bench, rows, seen};
 use crate::story::{Story, told};
 
 /// What a release wrote, unpacked beside `path`.
-fn unpack(packed: &Path, path: &Path) {
+pub(crate) fn unpack(packed: &Path, path: &Path) {
     let file = std::fs::File::create(path).expect("a file");
     let status = Command::new("gzip").arg("-dc").arg(packed).stdout(Stdio::from(file)).status().expect("gzip");
     assert!(status.success(), "{}", packed.display());

@@ -42,6 +42,15 @@ impl Story {
         Self { connection, _bench: None }
     }
 
+    /// A folder to which such a file was exported.
+    pub(crate) fn over_folder(path: &Path) -> Self {
+        let connection = duckdb::Connection::open_in_memory().expect("a database");
+        let script = std::fs::read_to_string(path.join("history.sql")).expect("a script");
+        let place = format!("SET VARIABLE history = '{}'; SET VARIABLE now = TIMESTAMPTZ '{NOW}';", path.display());
+        connection.execute_batch(&(place + &script)).expect("the script runs");
+        Self { connection, _bench: None }
+    }
+
     /// Runs a setting.
     pub(crate) fn set(&self, sql: &str) {
         self.connection.execute_batch(sql).expect(sql);

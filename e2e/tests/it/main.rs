@@ -3,6 +3,7 @@
 mod bad_input;
 mod crashes;
 mod day;
+mod export;
 mod observer;
 mod rebuild;
 mod same;

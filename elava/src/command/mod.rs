@@ -5,6 +5,7 @@ pub mod changes;
 pub mod cost;
 pub mod coverage;
 pub mod diff;
+pub mod export;
 pub mod flapping;
 pub mod history;
 pub mod orphans;
@@ -30,6 +31,9 @@ pub enum CommandError {
     /// The answer cannot be written.
     #[error("cannot write to standard output")]
     Write(#[from] std::io::Error),
+    /// There is no export.
+    #[error(transparent)]
+    Export(#[from] elava_detector::export::ExportError),
     /// The question cannot be written.
     #[error("cannot write the request as JSON")]
     Json(#[from] serde_json::Error),

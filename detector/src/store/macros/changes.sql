@@ -40,6 +40,7 @@ SELECT
     count(*) FILTER (change = 'disappeared') AS disappearances,
     min(detected_at) AS first_change_at,
     max(detected_at) AS last_change_at,
+    -- several have one instant
     first(details ORDER BY detected_at DESC, change) AS last_details
 FROM change_log
 WHERE detected_at >= instant(since) AND NOT baseline

@@ -224,8 +224,8 @@ fn hostile_statements_change_nothing() {
         FROM sniff_csv('/etc/passwd') => Invalid Input Error: rows of sniff_csv() are not served; the history's tables, views and macros are
         FROM glob('/**') => Invalid Input Error: rows of glob() are not served; the history's tables, views and macros are
         FROM '/etc/passwd' => Invalid Input Error: Catalog Error: Table with name /etc/passwd does not exist!
-        FROM '/tmp/x.parquet' => Invalid Input Error: Permission Error: Cannot access file "/tmp/x.parquet" - file system operations are disabled by configuration
-        FROM 'https://example.com/x.csv' => Invalid Input Error: Permission Error: Cannot access file "https://example.com/x.csv" - file system operations are disabled by configuration
+        FROM '/tmp/x.parquet' => Invalid Input Error: rows of /tmp/x.parquet are not served; the history's tables, views and macros are
+        FROM 'https://example.com/x.csv' => Invalid Input Error: rows of https://example.com/x.csv are not served; the history's tables, views and macros are
         SELECT (SELECT content FROM read_text('/etc/passwd')) => Invalid Input Error: rows of read_text() are not served; the history's tables, views and macros are
         FROM resources WHERE id IN (SELECT content FROM read_text('/etc/passwd')) => Invalid Input Error: rows of read_text() are not served; the history's tables, views and macros are
         FROM query('DELETE FROM changes') => Invalid Input Error: rows of query() are not served; the history's tables, views and macros are
@@ -243,4 +243,65 @@ fn hostile_statements_change_nothing() {
          => Invalid Input Error: one statement at a time
         nonsense => Invalid Input Error: syntax error at or near "nonsense"
     "#]].assert_eq(&told);
+}
+
+/// Files that DuckDB could reach, because exports are written there.
+const FILES: &[&str] = &[
+    "FROM 'LAKE/about/*.parquet'",
+    "FROM \"LAKE/about/FILE\".parquet",
+    "FROM main.\"LAKE/about/FILE.parquet\"",
+    "FROM history.main.\"LAKE/about/FILE.parquet\"",
+    "FROM history.\"LAKE/about/FILE\".parquet",
+    "FROM 'file://LAKE/about/FILE.parquet'",
+    "FROM 'LAKE/../copy.duckdb'",
+    "FROM 'LAKE/export.json'",
+    "FROM read_parquet('LAKE/about/FILE.parquet')",
+    "FROM parquet_metadata('LAKE/about/FILE.parquet')",
+    "FROM read_text('LAKE/history.sql')",
+    "FROM read_duckdb('COPY')",
+    "FROM glob('LAKE/*')",
+    "FROM query_table('LAKE/about/FILE.parquet')",
+    "WITH one AS (FROM 'LAKE/about/FILE.parquet') FROM one",
+    "SELECT (SELECT count(*) FROM 'LAKE/about/FILE.parquet')",
+    "FROM resources WHERE id IN (SELECT history_id FROM 'LAKE/about/FILE.parquet')",
+    "FROM resources JOIN 'LAKE/about/FILE.parquet' ON true",
+    "DESCRIBE 'LAKE/about/FILE.parquet'",
+    "SUMMARIZE 'LAKE/about/FILE.parquet'",
+    "PIVOT 'LAKE/about/FILE.parquet' ON history_id IN ('a')",
+    "EXPLAIN FROM 'LAKE/about/FILE.parquet'",
+    "FROM 'COPY'",
+    "ATTACH 'COPY' AS other",
+    "COPY changes TO 'LAKE/mine.parquet'",
+    "COPY changes TO 'LAKE/mine.csv'",
+    "COPY FROM DATABASE history TO elava_export",
+    "EXPORT DATABASE 'LAKE/mine'",
+    "FROM elava_export.changes",
+];
+
+#[test]
+fn exports_are_written_while_sql_is_served_and_not_read_by_it() {
+    let mut served = Served::new(LIMIT);
+    let mut client = served.client();
+    served.bench.export("lake").expect("a folder");
+    served.bench.export("copy.duckdb").expect("a copy");
+    let (lake, copy) = (served.bench.exported("lake"), served.bench.exported("copy.duckdb"));
+    let begun = lake.join("about").read_dir().expect("a folder").next().expect("a file").expect("an entry").path();
+    let file = begun.file_stem().expect("a name").to_string_lossy().into_owned();
+    for sql in FILES {
+        let sql = sql.replace("LAKE", &lake.display().to_string());
+        let sql = sql.replace("FILE", &file).replace("'COPY'", &format!("'{}'", copy.display()));
+        let error = client.remote(&sql).expect_err(&sql);
+        let ours = ["are not served", "Authorization failed"].iter().any(|why| error.contains(why));
+        assert!(ours, "it is the judge who says so: {sql}: {error}");
+    }
+    let names = |folder: &std::path::Path| folder.read_dir().expect("a folder").count();
+    assert_eq!((names(&lake.join("..")), lake.join("mine.csv").exists()), (2, false));
+    assert_eq!(client.remote("SELECT count(*) FROM resources"), Ok(serde_json::json!([[2]])));
+    served.bench.export("again.duckdb").expect("another copy");
+    served.bench.stop();
+    let count = |path| {
+        duckdb::Connection::open(path)
+            .and_then(|copy| copy.query_row("SELECT count(*) FROM changes", [], |row| row.get::<_, i64>(0)))
+    };
+    assert_eq!(count(&copy).expect("a history"), 2);
 }

@@ -1,0 +1,1 @@
+ATTACH '$file' AS elava_export (STORAGE_VERSION '$storage')

@@ -1,0 +1,4 @@
+SELECT DISTINCT ($time AT TIME ZONE 'UTC')::DATE::VARCHAR AS day
+FROM $table
+WHERE $new
+ORDER BY day

@@ -1,0 +1,2 @@
+SELECT a.history_id::VARCHAR, c.number, rfc3339(now())
+FROM about a CROSS JOIN commits c

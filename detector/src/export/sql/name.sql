@@ -1,0 +1,1 @@
+SELECT '"' || replace(current_database(), '"', '""') || '"'

@@ -1,0 +1,4 @@
+SELECT table_name
+FROM duckdb_tables()
+WHERE database_name = current_database()
+ORDER BY table_name

@@ -1,0 +1,2 @@
+ATTACH '$file' AS history (READ_ONLY);
+USE history;
