@@ -6,6 +6,7 @@
 
 mod batch;
 mod change;
+mod compact;
 mod content;
 mod decode;
 mod details;
@@ -13,16 +14,20 @@ mod detector;
 mod diff;
 mod effects;
 mod index;
+mod keeper;
 pub mod live;
 mod prices;
 pub mod query;
 mod rebuild;
 mod record;
+mod retention;
 mod scans;
 mod store;
 mod version;
 
+pub use compact::{CompactArgs, CompactError, Thinned, compact, thin_file};
 pub use detector::{Detector, SetupError};
 pub use query::{CostBy, Query, ScopeFilter};
 pub use rebuild::{RebuildArgs, RebuildError, rebuild};
+pub use retention::Mode;
 pub use store::{History, HistoryError};

@@ -3,6 +3,7 @@
 mod migrate;
 mod read;
 mod records;
+mod thin;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use duckdb::{AccessMode, Config, Connection};
 
 pub(crate) use records::{Records, StoredViolation};
+pub(crate) use thin::{DayPlan, FileBytes, TypeCount};
 pub(crate) use write::Progress;
 
 /// DuckDB's own share of the detector's memory.

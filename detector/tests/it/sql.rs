@@ -195,3 +195,28 @@ fn questions_by_message_and_by_file_have_the_same_answers() {
         assert_eq!(bench.ask(&query).len(), rows, "{query}");
     }
 }
+
+#[test]
+fn how_much_space_the_history_takes() {
+    let mut bench = day();
+    let part = |rows: &[serde_json::Value], part: &str| {
+        rows.iter().find(|row| row["part"] == part).unwrap_or_else(|| panic!("{part} is in {rows:?}")).clone()
+    };
+    // opening it again has written everything to the file
+    bench.restart();
+    let asked = bench.ask(&json!({"query": "storage"}));
+    let counts: Vec<_> =
+        asked.iter().filter(|row| !row["rows"].is_null()).map(|row| (&row["part"], &row["rows"])).collect();
+    expect![[r#""#]].assert_eq(&format!("{counts:?}"));
+    let bytes = |name: &str| part(&asked, name)["bytes"].as_u64().expect("bytes");
+    let sum: u64 = asked
+        .iter()
+        .filter(|row| row["part"] != "file" && row["part"] != "log")
+        .map(|row| row["bytes"].as_u64().expect("bytes"))
+        .sum();
+    // to the byte, blocks shared by many tables apart
+    assert!(bytes("file").abs_diff(sum) < 16, "{asked:?}");
+    assert!(bytes("versions") > 0 && bytes("file") > 0, "{asked:?}");
+    let from_file: Vec<_> = bench.ask_file(&Query::Storage {}).into_iter().map(serde_json::Value::from).collect();
+    assert_eq!(part(&from_file, "versions")["rows"], part(&asked, "versions")["rows"]);
+}
