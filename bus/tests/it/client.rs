@@ -23,11 +23,11 @@ async fn a_client_sees_progress_and_publishes() {
     .await;
     let usage = client.usage().await.expect("usage");
     let limited = usage.iter().all(|one| one.limit_bytes.is_some_and(|limit| one.bytes <= limit));
-    let found: Vec<_> = usage.iter().map(|one| (one.stream.as_str(), one.messages > 0)).collect();
-    let expected = [("OBSERVATION", true), ("CHANGE", true), ("POLICY", false), ("DECISION", false)];
-    assert_eq!(found[..4], expected);
-    assert_eq!(found[4..], [("EXECUTION", false), ("DEAD", false), ("KV_elava_state", false)]);
     assert!(limited, "{usage:?}");
+    let streams: Vec<_> = usage.iter().map(|one| one.stream.as_str()).collect();
+    assert_eq!(streams, ["OBSERVATION", "CHANGE", "POLICY", "DECISION", "EXECUTION", "DEAD", "KV_elava_state"]);
+    let used: Vec<_> = usage[..4].iter().map(|one| one.messages > 0).collect();
+    assert_eq!(used, [true, true, false, false]);
     let decision_id = DecisionId::of(&["d"]);
     let at = elava_schemas::Timestamp::default();
     let id = ApprovalId::of(&["d", "me"]);

@@ -161,7 +161,7 @@ const TORN: &str = "FROM (
     WHERE valid_from <> coalesce(before, first_seen) OR (after IS NULL AND ended_by = 'changed')";
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4, ..ProptestConfig::default() })]
 
     #[test]
     fn thinning_removes_what_it_says_and_nothing_else(past in story(40), future in story(8)) {
