@@ -49,8 +49,8 @@ fn said(output: &Output) -> (String, String) {
 /// Statements that are no `SELECT`, and what is shown of them, wherever they run.
 fn explains_itself(ask: impl Fn(&[&str]) -> Output) {
     for (arguments, expected) in [
-        (&["--table", "EXPLAIN SELECT count(*) FROM changes"][..], "│     UNGROUPED_AGGREGATE   │"),
-        (&["--table", "-- why\nexplain analyze FROM resources;"], "Total Time"),
+        (&["--table", "EXPLAIN SELECT count(*) FROM changes"][..], "│    UNGROUPED_AGGREGATE    │\n"),
+        (&["--table", "/* why */ explain analyze -- how\nFROM resources;"], "Total Time"),
         (&["--json", "EXPLAIN FROM changes"], "{\"explain_key\":\"physical_plan\",\"explain_value\":\"┌"),
         (&["--csv", "DESCRIBE thinned"], "\nday,DATE,NO,"),
         (&["--csv", "SHOW TABLES"], "\nthinned\n"),

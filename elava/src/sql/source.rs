@@ -98,6 +98,7 @@ impl Source {
     /// Runs one statement.
     pub(super) fn ask(&self, sql: &str) -> Result<Answer, SourceError> {
         let failed = |error: duckdb::Error| SourceError::Statement(error.to_string());
+        let sql = from_first_word(sql);
         let statement = match self.place {
             Place::Live => format!("SELECT {JSON} FROM quack_query_by_name('elava', '{}')", sql.replace('\'', "''")),
             // a plan is text, and nothing that can be read from
@@ -133,20 +134,19 @@ fn json(text: String) -> Result<Value, SourceError> {
     serde_json::from_str(&text).map_err(SourceError::Value)
 }
 
-/// Whether the first word, comments apart, is `EXPLAIN`.
 fn is_explain(sql: &str) -> bool {
-    let mut rest = sql.trim_start();
-    loop {
-        let comment = if rest.starts_with("--") {
-            rest.split_once('\n')
-        } else if rest.starts_with("/*") {
-            rest.split_once("*/")
-        } else {
-            break;
-        };
-        rest = comment.map_or("", |(_, after)| after.trim_start());
-    }
-    rest.split(|c: char| !c.is_alphanumeric()).next().is_some_and(|word| word.eq_ignore_ascii_case("explain"))
+    sql.split(|c: char| !c.is_alphanumeric()).next().is_some_and(|word| word.eq_ignore_ascii_case("explain"))
+}
+
+/// Without the comments before it: what a statement is, is told by its first word, by the detector too.
+fn from_first_word(sql: &str) -> &str {
+    let rest = sql.trim_start();
+    let comment = match rest.get(..2) {
+        Some("--") => rest.split_once('\n'),
+        Some("/*") => rest.split_once("*/"),
+        _ => None,
+    };
+    comment.map_or(rest, |(_, rest)| from_first_word(rest))
 }
 
 #[cfg(test)]
