@@ -240,7 +240,7 @@ class Demo:
 
     def scopes(self, *regions):
         rows = self.ask("status")
-        return [row for row in rows if "stage" not in row and row["region"] in regions]
+        return [row for row in rows if row.get("region") in regions]
 
     def idle(self):
         """Whether everything observed so far went through every stage."""

@@ -23,7 +23,7 @@ pub use handling::panic_text;
 pub use nats::{NatsError, NatsOptions};
 pub use page::{MAX_LINE_BYTES, MAX_PAGE_BYTES, MAX_PAGE_ROWS, Page, Pager};
 pub use replay::{Replayed, replay};
-pub use request::{Client, Lines, Progress, RequestError};
+pub use request::{Client, Lines, Progress, RequestError, Usage};
 pub use run::{BusError, filter, run, stop_on_signals};
 pub use sink::{Asked, Sink, SinkError};
 pub use stage::{

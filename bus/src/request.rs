@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::{HeaderMap, StatusCode, Subject};
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt};
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::nats::publish::Outgoing;
+use crate::nats::streams::state_stream;
 use crate::nats::{Nats, NatsError, NatsOptions};
 use crate::{MAX_PAGE_BYTES, Stage, Stream, message_subject};
 
@@ -69,6 +71,19 @@ pub struct Progress {
     pub in_progress: u64,
     /// Whether somebody is reading.
     pub reading: bool,
+}
+
+/// How full one stream is.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+pub struct Usage {
+    /// The stream.
+    pub stream: String,
+    /// How many messages it holds.
+    pub messages: u64,
+    /// What they take.
+    pub bytes: u64,
+    /// Where it is full; none where it has no limit.
+    pub limit_bytes: Option<u64>,
 }
 
 impl Client {
@@ -164,6 +179,29 @@ impl Client {
             }
         }
         Ok(progress)
+    }
+
+    /// How full every stream is, and the bucket of the stages' state. Those that are not there are left out.
+    ///
+    /// # Errors
+    /// When JetStream does not answer.
+    pub async fn usage(&self) -> Result<Vec<Usage>, RequestError> {
+        let mut usage = Vec::new();
+        for name in Stream::ALL.into_iter().map(|stream| stream.name().to_owned()).chain([state_stream()]) {
+            let handle = match self.nats.js.get_stream(&name).await {
+                Ok(handle) => handle,
+                Err(error) if matches!(error.kind(), GetStreamErrorKind::JetStream(_)) => continue,
+                Err(error) => return Err(NatsError::request(format!("asking about stream {name}"), error).into()),
+            };
+            let found = handle.cached_info();
+            usage.push(Usage {
+                messages: found.state.messages,
+                bytes: found.state.bytes,
+                limit_bytes: u64::try_from(found.config.max_bytes).ok().filter(|limit| *limit > 0),
+                stream: name,
+            });
+        }
+        Ok(usage)
     }
 }
 

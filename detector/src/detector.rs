@@ -2,15 +2,15 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use elava_bus::cli::chain;
 use elava_bus::{
     Batch, Consumes, Emit, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, Stream,
 };
-use elava_schemas::Kind;
-use elava_schemas::config::Config;
+use elava_schemas::config::{Config, RetentionRule};
+use elava_schemas::{Kind, Timestamp};
 use hashbrown::{HashMap, HashSet};
 use tokio::task::block_in_place;
 
@@ -21,10 +21,12 @@ use crate::diff::Tracking;
 use crate::effects::Effects;
 use crate::export::{EXPORT_SUBJECT, ExportRequest};
 use crate::index::Scope;
+use crate::keeper::Keeper;
 use crate::live::{LiveError, LiveOptions, LiveSql};
 use crate::prices::{PriceError, Prices};
 use crate::query::{QUERY_SUBJECT, Query};
 use crate::record::Recorder;
+use crate::retention::Run;
 use crate::store::{History, HistoryError, Progress, Records};
 
 /// The detector stage. Holds the history open for writing: only one can, per file.
@@ -32,8 +34,10 @@ pub struct Detector {
     /// The history for analysts; stops before the history closes.
     live: Option<LiveSql>,
     aside: Aside,
+    /// Thins old versions; ends before the history closes.
+    keeper: Option<Keeper>,
     settings: Settings,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 /// Why the detector cannot start.
@@ -45,6 +49,9 @@ pub enum SetupError {
     /// The history cannot be used.
     #[error("cannot use the history")]
     History(#[source] HistoryError),
+    /// A thread.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
 }
 
 struct State {
@@ -66,7 +73,7 @@ impl Detector {
         tracing::info!(history = %path.display(), resources = state.memory.index.len(), "history opened");
         let exports = std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).with_file_name("export");
         let aside = Aside::open(&state.history, exports).map_err(SetupError::History)?;
-        Ok(Self { live: None, aside, settings, state: Mutex::new(state) })
+        Ok(Self { live: None, aside, keeper: None, settings, state: Arc::new(Mutex::new(state)) })
     }
 
     /// With exports below this folder, where one is given, instead of `export` beside the history. Before SQL is
@@ -80,8 +87,18 @@ impl Detector {
 
     /// Serves the history for live SQL from now on.
     pub fn serve_sql(&mut self, options: &LiveOptions) -> Result<(), LiveError> {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         self.live = Some(LiveSql::start(state.history.connection(), options, self.aside.exports())?);
+        Ok(())
+    }
+
+    /// Thins old versions from now on, at once and then daily, between batches. Does nothing where nothing is to be
+    /// thinned ever.
+    pub fn thin_daily(&mut self, policy: &[RetentionRule], clock: fn() -> Timestamp) -> Result<(), SetupError> {
+        let state = Arc::clone(&self.state);
+        // without the state, because a batch panicked half-way, the detector ends
+        let step = move |run: &mut Run| state.lock().ok().map(|state| run.step(&state.history));
+        self.keeper = Keeper::start(policy, clock, step).map_err(SetupError::Thread)?;
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use elava_bus::cli::{EXIT_CODES, Finished, StageArgs};
 use elava_detector::live::{LiveArgs, Token};
-use elava_detector::{Detector, RebuildArgs};
+use elava_detector::{CompactArgs, Detector, RebuildArgs};
 
 /// Also of DuckDB, which finds it by the names malloc and free. Against glibc's it saved a fifth of the
 /// CPU time and a quarter of the memory of a first scan (`bench/README.md`).
@@ -44,6 +44,8 @@ struct Args {
 enum Command {
     /// Make a fresh history of what the streams hold, beside the one that is written
     Rebuild(RebuildArgs),
+    /// Remove the old versions that the configured retention does not keep, of a history that nobody holds
+    Compact(CompactArgs),
 }
 
 #[tokio::main]
@@ -53,8 +55,10 @@ async fn main() -> ExitCode {
 }
 
 async fn go(args: Args) -> anyhow::Result<Finished> {
-    if let Some(Command::Rebuild(args)) = args.command {
-        return Ok(elava_detector::rebuild(args).await?);
+    match args.command {
+        Some(Command::Rebuild(args)) => return Ok(elava_detector::rebuild(args).await?),
+        Some(Command::Compact(args)) => return Ok(elava_detector::compact(&args, chrono::Utc::now())?),
+        None => {}
     }
     let config = args.bus.start("elava-detector");
     if args.bus.check {
@@ -68,5 +72,6 @@ async fn go(args: Args) -> anyhow::Result<Finished> {
     {
         tracing::warn!(error = elava_bus::cli::chain(&error), "no live SQL; detection goes on without");
     }
+    detector.thin_daily(&config.history.retention, chrono::Utc::now)?;
     Ok(elava_bus::run(&args.bus, detector).await?)
 }

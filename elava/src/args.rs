@@ -67,7 +67,7 @@ pub enum Command {
     Flapping(FlappingArgs),
     /// How fresh each scope is
     Coverage(CoverageArgs),
-    /// How far the stages are, and how fresh each scope is
+    /// How far the stages are, how much space streams and history take, and how fresh each scope is
     Status(StatusArgs),
     /// The whole story in numbers
     Summary(SummaryArgs),

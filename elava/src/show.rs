@@ -145,11 +145,21 @@ fn text(column: &str, value: &Value) -> String {
         }
         Value::String(text) => text.clone(),
         Value::Number(number) if column.ends_with("_seconds") => ago(number.as_f64().unwrap_or(0.0)),
+        Value::Number(number) if column.ends_with("bytes") => size(number.as_f64().unwrap_or(0.0)),
         Value::Number(number) => number.as_f64().map_or_else(String::new, |value| match value {
             whole if whole.fract() == 0.0 => format!("{whole:.0}"),
             value => format!("{value:.2}"),
         }),
         other => other.to_string(),
+    }
+}
+
+/// A number of bytes in the largest unit it fills.
+fn size(bytes: f64) -> String {
+    const UNITS: [(f64, &str); 4] = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
+    match UNITS.iter().find(|(unit, _)| bytes >= *unit) {
+        Some((unit, name)) => format!("{:.1} {name}", bytes / unit),
+        None => format!("{bytes:.0} B"),
     }
 }
 
@@ -181,6 +191,13 @@ mod tests {
     fn lengths_of_time_read_well() {
         for (seconds, expected) in [(0.4, "0s"), (61.0, "1m 1s"), (7200.0, "2h 0m"), (180_000.0, "2d 2h")] {
             assert_eq!(text("age_seconds", &json!(seconds)), expected);
+        }
+    }
+
+    #[test]
+    fn sizes_read_well() {
+        for (bytes, expected) in [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (643_313_664, "643.3 MB")] {
+            assert_eq!(text("limit_bytes", &json!(bytes)), expected);
         }
     }
 

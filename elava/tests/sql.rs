@@ -46,6 +46,22 @@ fn said(output: &Output) -> (String, String) {
     (text(&output.stdout), text(&output.stderr))
 }
 
+/// Statements that are no `SELECT`, and what is shown of them, wherever they run.
+fn explains_itself(ask: impl Fn(&[&str]) -> Output) {
+    for (arguments, expected) in [
+        (&["--table", "EXPLAIN SELECT count(*) FROM changes"][..], "│    UNGROUPED_AGGREGATE    │\n"),
+        (&["--table", "/* why */ explain analyze -- how\nFROM resources;"], "Total Time"),
+        (&["--json", "EXPLAIN FROM changes"], "{\"explain_key\":\"physical_plan\",\"explain_value\":\"┌"),
+        (&["--csv", "DESCRIBE thinned"], "\nday,DATE,NO,"),
+        (&["--csv", "SHOW TABLES"], "\nthinned\n"),
+        (&["--json", "SUMMARIZE commits;"], "{\"column_name\":\"number\",\"column_type\":\"UBIGINT\""),
+    ] {
+        let (out, err) = said(&ask(arguments));
+        assert_eq!(err, "", "{arguments:?}");
+        assert!(out.contains(expected), "{arguments:?}: {out}");
+    }
+}
+
 #[test]
 fn over_the_running_detector() {
     let folder = Folder::new();
@@ -86,6 +102,7 @@ fn over_the_running_detector() {
         assert_eq!((output.status.code(), out.as_str()), (Some(1), ""), "{arguments:?}");
         assert!(err.contains(expected), "{arguments:?}: {err}");
     }
+    explains_itself(ask);
     let file = folder.0.path().join("other");
     fs::write(&file, "another-token-another-token").expect("a file");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("permissions");
@@ -105,6 +122,7 @@ fn over_a_file() {
     drop(detector);
     let (out, err) = said(&folder.elava(&["--db", history, "SELECT count(*) AS n FROM resources"]));
     assert_eq!((out.as_str(), err.as_str()), ("{\"n\":0}\n", ""));
+    explains_itself(|arguments| folder.elava(&[&["--db", history], arguments].concat()));
     let (_, err) = said(&folder.elava(&["SELECT 1"]));
     assert!(err.contains("no token"), "{err}");
 }

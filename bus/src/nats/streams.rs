@@ -141,10 +141,15 @@ fn config(stream: Stream) -> Config {
     }
 }
 
+/// The stream behind the bucket of the stages' state.
+pub(crate) fn state_stream() -> String {
+    format!("KV_{STATE_BUCKET}")
+}
+
 /// A key-value bucket as any NATS client knows it, that also takes atomic batches.
 fn state_config() -> Config {
     Config {
-        name: format!("KV_{STATE_BUCKET}"),
+        name: state_stream(),
         subjects: vec![format!("$KV.{STATE_BUCKET}.>")],
         discard: DiscardPolicy::New,
         storage: StorageType::File,

@@ -21,6 +21,13 @@ async fn a_client_sees_progress_and_publishes() {
         progress.len() == 16 && progress.iter().all(|one| one.stage == "detector" && one.pending == 0 && one.reading)
     })
     .await;
+    let usage = client.usage().await.expect("usage");
+    let limited = usage.iter().all(|one| one.limit_bytes.is_some_and(|limit| one.bytes <= limit));
+    assert!(limited, "{usage:?}");
+    let streams: Vec<_> = usage.iter().map(|one| one.stream.as_str()).collect();
+    assert_eq!(streams, ["OBSERVATION", "CHANGE", "POLICY", "DECISION", "EXECUTION", "DEAD", "KV_elava_state"]);
+    let used: Vec<_> = usage[..4].iter().map(|one| one.messages > 0).collect();
+    assert_eq!(used, [true, true, false, false]);
     let decision_id = DecisionId::of(&["d"]);
     let at = elava_schemas::Timestamp::default();
     let id = ApprovalId::of(&["d", "me"]);

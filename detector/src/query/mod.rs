@@ -142,6 +142,8 @@ pub enum Query {
     },
     /// Counts: rows of `measure`, `name`, `value`.
     Summary {},
+    /// How much space the history takes: rows of `part`, `rows`, `bytes`, `bytes_per_row`.
+    Storage {},
 }
 
 /// Narrows a question. `*` is any text, `?` any character; what is absent narrows nothing.
@@ -181,7 +183,7 @@ pub enum CostBy {
 pub enum QueryError {
     /// It is not a question.
     #[error(
-        "not a query; known: resources, history, changes, diff, violations, audit, cost, cost_over_time, flapping, orphans, coverage, summary"
+        "not a query; known: resources, history, changes, diff, violations, audit, cost, cost_over_time, flapping, orphans, coverage, summary, storage"
     )]
     Parse(#[source] serde_json::Error),
     /// The history failed.

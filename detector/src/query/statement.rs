@@ -53,6 +53,7 @@ impl Query {
                 (include_str!("../store/queries/coverage.sql"), scope.between([], [unseen]))
             }
             Self::Summary {} => (include_str!("../store/queries/summary.sql"), Vec::new()),
+            Self::Storage {} => (include_str!("../store/queries/storage.sql"), Vec::new()),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod migrate;
 mod read;
 mod records;
+mod thin;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use duckdb::{AccessMode, Config, Connection, InterruptHandle};
 
 pub(crate) use migrate::definitions;
 pub(crate) use records::{Records, StoredViolation};
+pub(crate) use thin::{DayPlan, FileBytes, TypeCount};
 pub(crate) use write::Progress;
 
 /// DuckDB's own share of the detector's memory.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use elava_bus::{Batch, Emit, Output, Page, Source, Stage, Stream};
 use elava_detector::live::{LiveError, LiveOptions};
 use elava_detector::{Detector, History, Query, query};
-use elava_schemas::config::Config;
+use elava_schemas::config::{Config, RetentionRule};
 use elava_schemas::{Change, Message, Timestamp};
 use serde_json::{Value, json};
 
@@ -48,6 +48,11 @@ impl Bench {
 
     pub(crate) fn try_serve(&mut self, options: &LiveOptions) -> Result<(), LiveError> {
         self.detector.as_mut().expect("the detector runs").serve_sql(options)
+    }
+
+    /// Has it thin its old versions from now on.
+    pub(crate) fn thin_daily(&mut self, policy: &[RetentionRule], clock: fn() -> Timestamp) {
+        self.detector.as_mut().expect("the detector runs").thin_daily(policy, clock).expect("a thread");
     }
 
     /// Ends it as a crash would and starts another on the same file.

@@ -8,6 +8,7 @@ mod live;
 mod recorder;
 mod released;
 mod restart;
+mod retention;
 mod sql;
 mod story;
 mod vocabulary;

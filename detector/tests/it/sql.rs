@@ -195,3 +195,34 @@ fn questions_by_message_and_by_file_have_the_same_answers() {
         assert_eq!(bench.ask(&query).len(), rows, "{query}");
     }
 }
+
+#[test]
+fn how_much_space_the_history_takes() {
+    let mut bench = day();
+    // opening it again has written everything to the file
+    bench.restart();
+    let asked = bench.ask(&json!({"query": "storage"}));
+    let counts = |rows: &[serde_json::Value]| {
+        let counted = rows.iter().filter(|row| !row["rows"].is_null());
+        let mut lines: Vec<_> = counted.map(|row| format!("{} {}\n", row["part"], row["rows"])).collect();
+        lines.sort();
+        lines.concat()
+    };
+    expect![[r#"
+        "changes" 7
+        "keys" 3
+        "scans" 2
+        "versions" 6
+    "#]]
+    .assert_eq(&counts(&asked));
+    let bytes = |part: &str| {
+        let row = asked.iter().find(|row| row["part"] == part);
+        row.and_then(|row| row["bytes"].as_u64()).unwrap_or_else(|| panic!("{part} has bytes in {asked:?}"))
+    };
+    let parts = ["free", "versions", "changes", "keys", "scans", "other"].map(bytes);
+    // a block that several tables share is counted in parts, which are rounded
+    assert!(bytes("file").abs_diff(parts.iter().sum()) < 8, "{asked:?}");
+    assert!(bytes("versions") > 0, "{asked:?}");
+    let from_file: Vec<_> = bench.ask_file(&Query::Storage {}).into_iter().map(serde_json::Value::from).collect();
+    assert_eq!(counts(&from_file), counts(&asked));
+}

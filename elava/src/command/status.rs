@@ -1,9 +1,9 @@
-//! `elava status`: how far the stages are, and how fresh each scope is.
+//! `elava status`: how far the stages are, what fills up, and how fresh each scope is.
 
 use std::collections::BTreeMap;
 
 use clap::Args;
-use elava_bus::{Client, Progress};
+use elava_bus::{Client, Progress, Usage};
 use elava_detector::{Query, ScopeFilter};
 use serde_json::{Value, json};
 
@@ -26,10 +26,13 @@ impl StatusArgs {
     pub async fn run(self) -> Result<(), CommandError> {
         let from = &self.from;
         if from.db.is_none() {
-            let progress = Client::connect(&from.nats.options()).await?.progress().await?;
+            let client = Client::connect(&from.nats.options()).await?;
             let columns = ["stage", "reads", "state", "partitions", "pending", "in_progress"];
-            show::rows(&stages(&progress), &columns, from.format(), "no stage has run yet")?;
+            show::rows(&stages(&client.progress().await?), &columns, from.format(), "no stage has run yet")?;
+            let columns = ["stream", "messages", "bytes", "limit_bytes", "used_percent"];
+            show::rows(&streams(&client.usage().await?), &columns, from.format(), "there are no streams yet")?;
         }
+        from.print(&Query::Storage {}, &["part", "rows", "bytes", "bytes_per_row"], "").await?;
         let query = Query::Coverage { scope: ScopeFilter::default(), unseen_since: None };
         from.print(&query, &coverage::COLUMNS, "nothing was scanned yet").await
     }
@@ -47,13 +50,28 @@ fn stages(progress: &[Progress]) -> Vec<Row> {
     }
     let row = |((stage, stream), (partitions, reading, pending, in_progress))| {
         let state = if reading == 0 { "stopped" } else { "reading" };
-        match json!({
+        row(json!({
             "stage": stage, "reads": stream, "state": state, "partitions": partitions,
             "pending": pending, "in_progress": in_progress,
-        }) {
-            Value::Object(row) => row,
-            _ => Row::new(),
-        }
+        }))
     };
     rows.into_iter().map(row).collect()
+}
+
+/// One row per stream: how full it is.
+fn streams(usage: &[Usage]) -> Vec<Row> {
+    let stream = |Usage { stream, messages, bytes, limit_bytes }: &Usage| {
+        let used = limit_bytes.map(|limit| (*bytes as f64 / limit as f64 * 1000.0).round() / 10.0);
+        row(json!({
+            "stream": stream, "messages": messages, "bytes": bytes, "limit_bytes": limit_bytes, "used_percent": used,
+        }))
+    };
+    usage.iter().map(stream).collect()
+}
+
+fn row(value: Value) -> Row {
+    match value {
+        Value::Object(row) => row,
+        _ => Row::new(),
+    }
 }

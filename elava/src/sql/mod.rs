@@ -74,6 +74,11 @@ pub fn sql(args: &SqlArgs) -> Result<(), SqlError> {
 }
 
 fn write(answer: &Answer, format: Format) -> std::io::Result<()> {
+    if format == Format::Table
+        && let Some(plan) = answer.plan()
+    {
+        return show::print(&plan);
+    }
     let columns: Vec<&str> = answer.columns.iter().map(String::as_str).collect();
     show::rows(&answer.rows, &columns, format, "no rows")
 }

@@ -12,9 +12,18 @@ use crate::show::Row;
 /// An open history.
 pub struct Source {
     connection: Connection,
-    /// How the rows of a statement are had.
-    rows_of: fn(&str) -> String,
+    place: Place,
 }
+
+/// Where statements run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Live,
+    File,
+}
+
+/// Every value as JSON, under the name of its column.
+const JSON: &str = "to_json(COLUMNS(*))::VARCHAR";
 
 /// The rows of an answer, and its columns in order.
 #[derive(Debug, Default)]
@@ -23,6 +32,15 @@ pub struct Answer {
     pub columns: Vec<String>,
     /// By name.
     pub rows: Vec<Row>,
+}
+
+impl Answer {
+    /// What `EXPLAIN` answers, as the text that it is.
+    pub(super) fn plan(&self) -> Option<String> {
+        let is_plan = self.columns == ["explain_key", "explain_value"];
+        let text = |row: &Row| row["explain_value"].as_str().map(|text| format!("{}\n", text.trim_end()));
+        is_plan.then(|| self.rows.iter().filter_map(text).collect())
+    }
 }
 
 /// Why a history cannot be asked.
@@ -70,8 +88,7 @@ impl Source {
         connection.execute_batch(include_str!("session.sql")).map_err(failed)?;
         let attach = format!("ATTACH 'quack:{address}' AS elava (TOKEN '{}')", token.secret().replace('\'', "''"));
         connection.execute_batch(&attach).map_err(failed)?;
-        let rows_of = |sql: &str| format!("quack_query_by_name('elava', '{}')", sql.replace('\'', "''"));
-        Ok(Self { connection, rows_of })
+        Ok(Self { connection, place: Place::Live })
     }
 
     /// A history file that nobody holds.
@@ -83,9 +100,7 @@ impl Source {
         let config = Config::default().access_mode(AccessMode::ReadOnly).map_err(failed)?;
         let connection = Connection::open_with_flags(file, config).map_err(failed)?;
         connection.execute_batch(include_str!("session.sql")).map_err(failed)?;
-        // lines of their own: a statement may end in a comment
-        let rows_of = |sql: &str| format!("(\n{}\n)", sql.trim_end_matches(|c: char| c == ';' || c.is_whitespace()));
-        Ok(Self { connection, rows_of })
+        Ok(Self { connection, place: Place::File })
     }
 
     /// Runs one statement.
@@ -94,23 +109,55 @@ impl Source {
     /// [`SourceError`].
     pub fn ask(&self, sql: &str) -> Result<Answer, SourceError> {
         let failed = |error: duckdb::Error| SourceError::Statement(error.to_string());
-        // every value as JSON, under the name of its column
-        let sql = format!("SELECT to_json(COLUMNS(*))::VARCHAR FROM {}", (self.rows_of)(sql));
-        let mut statement = self.connection.prepare(&sql).map_err(failed)?;
+        let sql = from_first_word(sql);
+        let statement = match self.place {
+            Place::Live => format!("SELECT {JSON} FROM quack_query_by_name('elava', '{}')", sql.replace('\'', "''")),
+            // a plan is text, and nothing that can be read from
+            Place::File if is_explain(sql) => sql.to_owned(),
+            // lines of their own: a statement may end in a comment
+            Place::File => {
+                let sql = sql.trim_end_matches(|c: char| c == ';' || c.is_whitespace());
+                format!("SELECT {JSON} FROM (\n{sql}\n)")
+            }
+        };
+        let value = if statement == sql { plain } else { json };
+        let mut statement = self.connection.prepare(&statement).map_err(failed)?;
         let mut rows = statement.query([]).map_err(failed)?;
         let columns = rows.as_ref().map(|statement| statement.column_names()).unwrap_or_default();
         let mut answer = Answer { columns, rows: Vec::new() };
         while let Some(row) = rows.next().map_err(failed)? {
             let cell = |(index, name): (usize, &String)| {
                 let text: Option<String> = row.get(index).map_err(failed)?;
-                let value = text.map_or(Ok(Value::Null), |text| serde_json::from_str(&text));
-                Ok((name.clone(), value.map_err(SourceError::Value)?))
+                Ok((name.clone(), text.map_or(Ok(Value::Null), value)?))
             };
             let row: Result<Row, SourceError> = answer.columns.iter().enumerate().map(cell).collect();
             answer.rows.push(row?);
         }
         Ok(answer)
     }
+}
+
+fn plain(text: String) -> Result<Value, SourceError> {
+    Ok(Value::String(text))
+}
+
+fn json(text: String) -> Result<Value, SourceError> {
+    serde_json::from_str(&text).map_err(SourceError::Value)
+}
+
+fn is_explain(sql: &str) -> bool {
+    sql.split(|c: char| !c.is_alphanumeric()).next().is_some_and(|word| word.eq_ignore_ascii_case("explain"))
+}
+
+/// Without the comments before it: what a statement is, is told by its first word, by the detector too.
+fn from_first_word(sql: &str) -> &str {
+    let rest = sql.trim_start();
+    let comment = match rest.get(..2) {
+        Some("--") => rest.split_once('\n'),
+        Some("/*") => rest.split_once("*/"),
+        _ => None,
+    };
+    comment.map_or(rest, |(_, rest)| from_first_word(rest))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod actions;
 mod duration;
 mod expand;
+mod history;
 mod load;
 mod scanning;
 
@@ -19,6 +20,7 @@ pub use actions::{
     Actions, Notifications, Protection, SlackChannel, StdoutChannel, StdoutFormat, Tagging, WebhookChannel,
 };
 pub use duration::Duration;
+pub use history::{HistorySettings, RetentionRule};
 pub use load::{ConfigError, load, parse};
 pub use scanning::{ScanTarget, Scanning, Tier, TierPattern};
 
@@ -45,6 +47,9 @@ pub struct Config {
     /// What counts as a change.
     #[serde(default)]
     pub change_detection: ChangeDetection,
+    /// What the history keeps.
+    #[serde(default)]
+    pub history: HistorySettings,
     /// Which policies hold, and what follows from a violation.
     #[serde(default)]
     pub policies: Policies,
@@ -69,6 +74,7 @@ impl Default for Config {
             regions: Vec::new(),
             scanning: Scanning::default(),
             change_detection: ChangeDetection::default(),
+            history: HistorySettings::default(),
             policies: Policies::default(),
             actions: Actions::default(),
             behavior: Behavior::default(),

@@ -25,7 +25,7 @@ fn unknown_field() {
     check_below_version(
         "regoin: us-east-1\n",
         expect![[
-            "elava.yaml:2: regoin: unknown field `regoin`, expected one of version, provider, region, regions, scanning, change_detection, policies, actions, behavior"
+            "elava.yaml:2: regoin: unknown field `regoin`, expected one of version, provider, region, regions, scanning, change_detection, history, policies, actions, behavior"
         ]],
     );
     check_below_version(
@@ -97,6 +97,36 @@ fn wrong_value() {
     check_below_version(
         "behavior:\n  auto_delete: true\n",
         expect![["elava.yaml:3: behavior.auto_delete: Elava never deletes; the only allowed value is false"]],
+    );
+}
+
+#[test]
+fn retention() {
+    check_below_version(
+        "history:\n  retain:\n    - types: [\"*\"]\n",
+        expect![["elava.yaml:3: history.retain: unknown field `retain`, expected one of retention"]],
+    );
+    check_below_version(
+        "history:\n  retention:\n    - types: [\"*\"]\n      thin: 30d\n",
+        expect![["elava.yaml:5: history.retention.thin: unknown field `thin`, expected one of types, thin_after"]],
+    );
+    check_below_version(
+        "history:\n  retention:\n    - thin_after: 30d\n",
+        expect![["elava.yaml:4: history.retention.types: is missing"]],
+    );
+    check_below_version(
+        "history:\n  retention:\n    - types: []\n      thin_after: 30d\n",
+        expect![[r#"elava.yaml:4: history.retention.types: names no type; write ["*"] for all"#]],
+    );
+    check_below_version(
+        "history:\n  retention:\n    - types: [\"*\"]\n      thin_after: 12h\n",
+        expect![[
+            "elava.yaml:5: history.retention.thin_after: `12h` is too short; versions are thinned by the day: 1d or longer"
+        ]],
+    );
+    check_below_version(
+        "history:\n  retention:\n    - types: ec2:snapshot\n",
+        expect![["elava.yaml:4: history.retention.types: not a list; write [a, b], or `- a` on lines below"]],
     );
 }
 

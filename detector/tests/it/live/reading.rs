@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use elava_bus::Stage;
 use elava_detector::live::{Extension, LiveError, LiveOptions, TokenSource};
+use elava_schemas::config::RetentionRule;
 use serde_json::{Value, json};
 
 use super::served::{Client, Served, TOKEN, extension, free_address};
-use crate::harness::{Bench, seen};
+use crate::harness::{Bench, SOURCE, report, seen};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -85,6 +87,33 @@ fn our_own_client_reads_too() {
     let count: i64 =
         connection.query_row("SELECT count(*) FROM elava.resources", [], |row| row.get(0)).expect("a count");
     assert_eq!(count, 2);
+}
+
+#[test]
+fn old_versions_go_and_space_is_measured_while_it_serves() {
+    let mut served = Served::new(LIMIT);
+    let bench = &mut served.bench;
+    for status in ["a", "b", "c"] {
+        bench.send(&[seen(None, "i-1", json!({"status": status}))]);
+    }
+    // ten days later, when all of that is stored downstream
+    bench.sequence = 10 * 24 * 60;
+    bench.block(bench.stage().stored(&SOURCE, bench.sequence)).expect("noted");
+    bench.send(&[report("s9", 10 * 24 * 60, "complete", 0)]);
+    let versions = |bench: &Bench| {
+        let parts = bench.ask(&json!({"query": "storage"}));
+        parts.iter().find(|row| row["part"] == "versions").map(|row| row["rows"].clone())
+    };
+    assert_eq!(versions(bench), Some(json!(5)));
+    let mut client = served.client();
+    let count = "SELECT count(*), max(status) FROM elava.versions WHERE id = 'i-1'";
+    assert_eq!(client.sql(count), Ok(json!([[4, "c"]])));
+    let policy = RetentionRule { types: vec!["*".into()], thin_after: Some("1d".parse().expect("a duration")) };
+    served.bench.thin_daily(&[policy], chrono::Utc::now);
+    while versions(&served.bench) != Some(json!(3)) {
+        std::thread::yield_now();
+    }
+    assert_eq!(client.sql(count), Ok(json!([[2, "c"]])));
 }
 
 #[test]
