@@ -11,6 +11,7 @@ mod compact;
 mod content;
 mod decode;
 mod details;
+mod detect;
 mod detector;
 mod diff;
 mod effects;
@@ -29,6 +30,7 @@ mod version;
 mod watchdog;
 
 pub use compact::{CompactArgs, CompactError, Thinned, compact, thin_file};
+pub use detect::{DetectArgs, DetectError, detect};
 pub use detector::{Detector, SetupError};
 pub use query::{CostBy, Query, ScopeFilter};
 pub use rebuild::{RebuildArgs, RebuildError, rebuild};

@@ -92,6 +92,12 @@ pub enum ExportError {
         /// The history's.
         ours: u64,
     },
+    /// What it has not yet is gone.
+    #[error(
+        "{}: retention has thinned versions that it does not have yet; export the history into another folder",
+        .0.display()
+    )]
+    Thinned(PathBuf),
     /// It was written by another version of Elava, or is damaged.
     #[error("cannot understand {}", file.display())]
     Manifest {

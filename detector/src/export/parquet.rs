@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use duckdb::Connection;
+use duckdb::{Connection, params};
 
 use super::folder::{Workspace, file_name};
 use super::manifest::{Content, MANIFEST, Manifest};
@@ -41,7 +41,7 @@ pub(super) fn export(
     let (manifest, written, files, reading) = history.snapshot(|| {
         let columns = columns(connection)?;
         let mut manifest = moment(connection)?;
-        check(before.as_ref(), &manifest, folder)?;
+        check(connection, before.as_ref(), &manifest, folder)?;
         if let Some(before) = before.as_ref().filter(|before| before.commit == manifest.commit) {
             // nothing has been committed since
             manifest.clone_from(before);
@@ -89,7 +89,7 @@ fn moment(connection: &Connection) -> Result<Manifest, HistoryError> {
     moment.tried("name")
 }
 
-fn check(before: Option<&Manifest>, now: &Manifest, folder: &Path) -> Result<(), ExportError> {
+fn check(connection: &Connection, before: Option<&Manifest>, now: &Manifest, folder: &Path) -> Result<(), ExportError> {
     let Some(before) = before else { return Ok(()) };
     let (folder, found) = (folder.to_owned(), before.history_id.clone());
     if found != now.history_id {
@@ -97,6 +97,13 @@ fn check(before: Option<&Manifest>, now: &Manifest, folder: &Path) -> Result<(),
     }
     if before.commit > now.commit {
         return Err(ExportError::Ahead { folder, found: before.commit, ours: now.commit });
+    }
+    let mark = before.tables.get("closed").and_then(|closed| closed.mark);
+    let missed: bool = connection
+        .query_row(include_str!("sql/missed.sql"), params![before.commit, mark.unwrap_or(0)], |row| row.get(0))
+        .tried("look at what was thinned in")?;
+    if missed {
+        return Err(ExportError::Thinned(folder));
     }
     Ok(())
 }

@@ -65,6 +65,7 @@ pub(super) const TABLES: &[Table] = &[
     appended("changes", "detected_at"),
     appended("scans", "finished_at"),
     whole("violations"),
+    whole("thinned"),
     appended("policy_errors", "evaluated_at"),
     appended("decisions", "decided_at"),
     appended("approvals", "given_at"),

@@ -16,7 +16,7 @@ use crate::released::unpack;
 use crate::story::{Story, told};
 
 /// What Parquet holds.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "about",
     "keys",
     "current",
@@ -24,6 +24,7 @@ const TABLES: [&str; 12] = [
     "changes",
     "scans",
     "violations",
+    "thinned",
     "policy_errors",
     "decisions",
     "approvals",
@@ -176,6 +177,33 @@ fn an_empty_history_is_exported_too() {
     let bench = Bench::new();
     bench.export("lake").expect("a folder");
     assert_eq!(Story::over_folder(&bench.exported("lake")).lines("SELECT count(*) FROM versions"), "0\n");
+}
+
+#[test]
+fn a_folder_that_missed_what_retention_took_is_not_gone_on_with() {
+    let mut bench = Bench::new();
+    day(&mut bench, 1);
+    day(&mut bench, 2);
+    bench.export("lake").expect("a folder");
+    day(&mut bench, 3);
+    day(&mut bench, 4);
+    bench.stop();
+    let thin = |touched: &str| {
+        let connection = duckdb::Connection::open(&bench.path).expect("nobody else has it open");
+        let row = format!(
+            "INSERT INTO thinned SELECT '*', DATE '2026-01-04', now(), (SELECT number + 1 FROM commits), 1, 1, {touched};
+            UPDATE commits SET number = number + 1"
+        );
+        connection.execute_batch(&row).expect("a row");
+    };
+    let lake = bench.exported("lake");
+    // what the folder has is gone from the history: the folder keeps it
+    thin("1");
+    export(&bench.path, &lake).expect("what went is in the folder");
+    thin("1 + (SELECT max(closed_in) FROM closed)");
+    let error = export(&bench.path, &lake).expect_err("it would have a gap");
+    assert!(error.to_string().contains("thinned"), "{error}");
+    export(&bench.path, &lake.with_file_name("anew")).expect("a folder of its own");
 }
 
 #[test]

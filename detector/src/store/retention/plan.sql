@@ -4,13 +4,12 @@
 CREATE OR REPLACE TEMP TABLE thinning AS
 WITH ended AS (
     SELECT
-        c.rowid AS place, c.resource_id, k.type, c.version, c.valid_from, c.valid_to, c.first_seen, c.ended_by, c.closed_in,
+        c.rowid AS place, c.resource_id, c.type, c.version, c.valid_from, c.valid_to, c.first_seen, c.ended_by, c.closed_in,
         lag(c.valid_to) OVER life AS last_ended
     FROM closed c
-    JOIN keys k USING (resource_id)
     WHERE c.valid_to > utc($begins) AND c.valid_to <= utc($ends)
-        AND len(list_filter($1::JSON::VARCHAR[], lambda pattern: k.type GLOB pattern)) > 0
-        AND len(list_filter($2::JSON::VARCHAR[], lambda pattern: k.type GLOB pattern)) = 0
+        AND len(list_filter($1::JSON::VARCHAR[], lambda pattern: c.type GLOB pattern)) > 0
+        AND len(list_filter($2::JSON::VARCHAR[], lambda pattern: c.type GLOB pattern)) = 0
     WINDOW life AS (PARTITION BY c.resource_id ORDER BY c.valid_from, c.valid_to, c.rowid)
 ), needed AS (
     -- by a finding that somebody was told of or acted on, or by a message that may have to be made again
