@@ -7,6 +7,7 @@ pub mod cli;
 mod dead;
 mod handling;
 mod health;
+mod healthcheck;
 mod metrics;
 mod nats;
 mod page;
@@ -20,6 +21,7 @@ mod subject;
 mod topology;
 
 pub use handling::panic_text;
+pub use healthcheck::{HealthcheckArgs, HealthcheckError, StageCommand};
 pub use nats::{NatsError, NatsOptions};
 pub use page::{MAX_LINE_BYTES, MAX_PAGE_BYTES, MAX_PAGE_ROWS, Page, Pager};
 pub use replay::{Replayed, replay};

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use elava_bus::cli::{EXIT_CODES, Finished, StageArgs, exit};
+use elava_bus::{Stage, StageCommand};
 use elava_decider::Decider;
 
 const EXAMPLE: &str = "\
@@ -14,6 +15,8 @@ Example: what a piped scan would lead to
 #[derive(Parser)]
 #[command(name = "elava-decider", version, after_help = format!("{EXIT_CODES}\n\n{EXAMPLE}"))]
 struct Args {
+    #[command(subcommand)]
+    command: Option<StageCommand>,
     #[command(flatten)]
     bus: StageArgs,
 }
@@ -25,6 +28,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> anyhow::Result<Finished> {
+    if let Some(StageCommand::Healthcheck(asked)) = args.command {
+        return Ok(asked.run("elava-decider", Decider::SPEC.health_port).await?);
+    }
     let config = args.bus.start("elava-decider");
     if args.bus.check {
         return Ok(Finished::Clean);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use elava_bus::BusError;
-use elava_bus::cli::{Finished, StageArgs, chain};
+use elava_bus::cli::{Finished, StageArgs, chain, usage_error};
 
 use crate::live::{LiveArgs, Token, TokenError};
 use crate::{Detector, SetupError};
@@ -53,7 +53,8 @@ pub async fn detect(args: DetectArgs) -> Result<Finished, DetectError> {
     }
     let token = Token::from_environment()?;
     let mut detector = Detector::open(&args.db, &config)?.export_below(args.export_dir.as_deref());
-    if let Some(options) = args.live.options(&args.db, args.bus.nats.is_none(), token)
+    let options = args.live.options(&args.db, args.bus.nats.is_none(), token);
+    if let Some(options) = options.unwrap_or_else(|error| usage_error("elava-detector", &error))
         && let Err(error) = detector.serve_sql(&options)
     {
         tracing::warn!(error = chain(&error), "no live SQL; detection goes on without");

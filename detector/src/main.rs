@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use elava_bus::cli::{EXIT_CODES, Finished};
-use elava_detector::{CompactArgs, DetectArgs, RebuildArgs};
+use elava_bus::{HealthcheckArgs, Stage};
+use elava_detector::{CompactArgs, DetectArgs, Detector, RebuildArgs};
 
 /// Also of DuckDB, which finds it by the names malloc and free. Against glibc's it saved a fifth of the
 /// CPU time and a quarter of the memory of a first scan (`bench/README.md`).
@@ -29,6 +30,8 @@ struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
+    /// Ask the running detector whether it is ready: exit code 0 when it is, 1 when it is not
+    Healthcheck(HealthcheckArgs),
     /// Make a fresh history of what the streams hold, beside the one that is written
     Rebuild(RebuildArgs),
     /// Remove the old versions that the configured retention does not keep, of a history that nobody holds
@@ -43,6 +46,7 @@ async fn main() -> ExitCode {
 
 async fn go(args: Args) -> anyhow::Result<Finished> {
     Ok(match args.command {
+        Some(Command::Healthcheck(args)) => args.run("elava-detector", Detector::SPEC.health_port).await?,
         Some(Command::Rebuild(args)) => elava_detector::rebuild(args).await?,
         Some(Command::Compact(args)) => elava_detector::compact(&args, chrono::Utc::now())?,
         None => elava_detector::detect(args.detect).await?,

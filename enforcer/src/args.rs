@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use elava_bus::HealthcheckArgs;
 use elava_bus::cli::{EXIT_CODES, StageArgs};
 
 const EXAMPLE: &str = "\
@@ -35,6 +36,8 @@ pub(crate) enum Command {
         #[arg(required = true)]
         paths: Vec<PathBuf>,
     },
+    /// Ask the running enforcer whether it is ready: exit code 0 when it is, 1 when it is not
+    Healthcheck(HealthcheckArgs),
     /// Compile policies and list them
     Check { path: PathBuf },
 }

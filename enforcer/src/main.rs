@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use elava_bus::Stage;
 use elava_bus::cli::Finished;
 use elava_enforcer::{Bundle, Dialect, Enforcer, LiveBundle};
 
@@ -19,6 +20,9 @@ async fn main() -> ExitCode {
 }
 
 async fn go(args: Args) -> anyhow::Result<Finished> {
+    if let Some(Command::Healthcheck(asked)) = args.command {
+        return Ok(asked.run("elava-enforcer", Enforcer::SPEC.health_port).await?);
+    }
     let config = args.bus.start("elava-enforcer");
     let dialect = if args.rego_v0 { Dialect::V0 } else { Dialect::PerFile };
     let mut out = std::io::stdout().lock();
@@ -31,7 +35,7 @@ async fn go(args: Args) -> anyhow::Result<Finished> {
             elava_enforcer::check(&Bundle::load(&path, dialect)?, &mut out)?;
             return Ok(Finished::Clean);
         }
-        None => drop(out),
+        Some(Command::Healthcheck(_)) | None => drop(out),
     }
     let path = args.policies.unwrap_or_else(|| PathBuf::from(&config.policies.path));
     let live = match LiveBundle::open(path, dialect) {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use elava_bus::cli::{EXIT_CODES, Finished, StageArgs, exit, usage_error};
+use elava_bus::{Stage, StageCommand};
 use elava_notifier::{Format, Notifier};
 
 const EXAMPLE: &str = "\
@@ -15,6 +16,9 @@ Example: read what a stage decides, in colour
 #[derive(Parser)]
 #[command(name = "elava-notifier", version, after_help = format!("{EXIT_CODES}\n\n{EXAMPLE}"))]
 struct Args {
+    #[command(subcommand)]
+    command: Option<StageCommand>,
+
     #[command(flatten)]
     bus: StageArgs,
 
@@ -30,6 +34,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> anyhow::Result<Finished> {
+    if let Some(StageCommand::Healthcheck(asked)) = args.command {
+        return Ok(asked.run("elava-notifier", Notifier::SPEC.health_port).await?);
+    }
     let config = args.bus.start("elava-notifier");
     let notifications = &config.actions.notifications;
     let notifier = match Notifier::new(notifications, args.format.map(Into::into)) {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use elava_bus::cli::{Finished, NoPipeArgs, StageArgs, exit, usage_error};
-use elava_bus::{CancellationToken, Sink};
+use elava_bus::{CancellationToken, Sink, StageCommand};
 use elava_observer::aws::Session;
 use elava_observer::{Observer, ObserverArgs, Rhythm};
 
@@ -18,6 +18,8 @@ Example: elava-observer --once --types ec2:instance --regions eu-west-1 | jq .re
 #[derive(Parser)]
 #[command(name = "elava-observer", version, after_help = EXAMPLE)]
 struct Args {
+    #[command(subcommand)]
+    command: Option<StageCommand>,
     #[command(flatten)]
     observer: ObserverArgs,
     #[command(flatten)]
@@ -29,7 +31,10 @@ async fn main() -> ExitCode {
     exit(BINARY, go(Args::parse()).await)
 }
 
-async fn go(Args { observer: args, bus }: Args) -> anyhow::Result<Finished> {
+async fn go(Args { command, observer: args, bus }: Args) -> anyhow::Result<Finished> {
+    if let Some(StageCommand::Healthcheck(asked)) = command {
+        return Ok(asked.run(BINARY, HEALTH_PORT).await?);
+    }
     let config = bus.start(BINARY);
     let kinds = args.kinds(&config).unwrap_or_else(|error| usage_error(BINARY, &error));
     if bus.check {

@@ -66,7 +66,7 @@ mod tests {
              \x20   production: {scan_interval: 10m, patterns: [{type: ec2:instance, tags: {env: prod}}, {type: rds:db}]}\n\
              \x20   none: {scan_interval: 1m}\n\
              \x20   other: {scan_interval: 2m, patterns: [{account: \"2\"}]}\n",
-            &|_| None,
+            &|_| Ok(None),
         );
         let scanning = config.expect("a configuration").scanning;
         for (kind, region, minutes) in [

@@ -11,7 +11,7 @@ use elava_schemas::{
 
 /// The configuration with these lines of YAML instead of the defaults.
 pub(crate) fn config(yaml: &str) -> Config {
-    elava_schemas::config::parse("test.yaml", &format!("version: \"2.0\"\n{yaml}\n"), &|_| None).expect(yaml)
+    elava_schemas::config::parse("test.yaml", &format!("version: \"2.0\"\n{yaml}\n"), &|_| Ok(None)).expect(yaml)
 }
 
 /// `a=1,b=2`; `?` for tags that could not be read.

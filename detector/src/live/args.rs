@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use elava_schemas::config::Duration;
 
-use super::address::{Address, DEFAULT_ADDRESS};
+use super::address::{Address, DEFAULT_ADDRESS, Exposed};
 use super::extension::Extension;
 use super::token::{TOKEN_VARIABLE, Token, TokenError, token_file};
 
@@ -18,6 +18,11 @@ pub struct LiveArgs {
     /// Where DuckDB clients reach the history, on loopback, or `off` [default: 127.0.0.1:9494; off in a pipe]
     #[arg(long, env = "ELAVA_SQL_ADDR", value_name = "ADDR")]
     sql_addr: Option<Address>,
+
+    /// Permit an address beyond loopback. The protocol is plain HTTP with the token in it: for inside a container whose
+    /// port is published on loopback, or behind a proxy that speaks TLS
+    #[arg(long, env = "ELAVA_SQL_ANY_ADDRESS")]
+    sql_any_address: bool,
 
     /// File with the token that clients must show; ELAVA_SQL_TOKEN holds one itself [default: made beside the history]
     #[arg(long, env = "ELAVA_SQL_TOKEN_FILE", value_name = "FILE")]
@@ -38,7 +43,7 @@ pub struct LiveArgs {
 /// How the history is served, resolved.
 #[derive(Clone, Debug)]
 pub struct LiveOptions {
-    /// Where, on loopback.
+    /// Where.
     pub address: SocketAddr,
     /// What a client must show.
     pub token: TokenSource,
@@ -83,24 +88,27 @@ impl fmt::Display for TokenSource {
 impl LiveArgs {
     /// What was asked for; `None` when nothing is served. `token` is the value of `ELAVA_SQL_TOKEN`.
     #[must_use]
-    pub fn options(&self, history: &Path, piped: bool, token: Option<Token>) -> Option<LiveOptions> {
-        let address = match self.sql_addr {
-            Some(Address::On(address)) => address,
-            None if !piped => DEFAULT_ADDRESS,
-            Some(Address::Off) | None => return None,
-        };
-        let token = match (token, &self.sql_token_file) {
+    ///
+    /// # Errors
+    /// [`Exposed`].
+    pub fn options(&self, history: &Path, piped: bool, token: Option<Token>) -> Result<Option<LiveOptions>, Exposed> {
+        let default = if piped { Address::Off } else { Address::On(DEFAULT_ADDRESS) };
+        let address = self.sql_addr.unwrap_or(default).checked(self.sql_any_address)?;
+        let Some(address) = address else { return Ok(None) };
+        // an empty one, as Compose mounts for a secret that is not set, is none
+        let given = |file: &&PathBuf| file.metadata().map_or(true, |metadata| metadata.len() > 0);
+        let token = match (token, self.sql_token_file.as_ref().filter(given)) {
             (Some(token), _) => TokenSource::Environment(token),
             (None, Some(file)) => TokenSource::File(file.clone()),
             (None, None) => TokenSource::Made(token_file(history)),
         };
-        Some(LiveOptions {
+        Ok(Some(LiveOptions {
             address,
             token,
             extension: self.extension.clone(),
             timeout: self.sql_timeout.get(),
             memory: self.sql_memory_mb << 20,
-        })
+        }))
     }
 }
 
@@ -126,7 +134,7 @@ mod tests {
             (&["--sql-token-file", "t"], false, Some("127.0.0.1:9494 t")),
         ] {
             let cli = Cli::parse_from([&["x"][..], flags].concat());
-            let options = cli.live.options(Path::new("h.duckdb"), piped, None);
+            let options = cli.live.options(Path::new("h.duckdb"), piped, None).expect("on loopback");
             let shown = options.map(|options| format!("{} {}", options.address, options.token));
             assert_eq!(shown.as_deref(), expected, "{flags:?}");
         }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use duckdb::{Connection, params};
 
-pub use address::{Address, DEFAULT_ADDRESS};
+pub use address::{Address, DEFAULT_ADDRESS, Exposed};
 pub use args::{LiveArgs, LiveOptions, TokenSource};
 pub use extension::{Extension, ExtensionError};
 pub use token::{TOKEN_VARIABLE, Token, TokenError, token_file};
@@ -98,7 +98,7 @@ impl LiveSql {
         control.execute_batch(include_str!("lock.sql")).map_err(tried("lock the configuration"))?;
         let uri = format!("quack:{address}");
         control
-            .query_row(include_str!("serve.sql"), params![uri, token.secret()], |_| Ok(()))
+            .query_row(include_str!("serve.sql"), params![uri, token.secret(), !address.ip().is_loopback()], |_| Ok(()))
             .map_err(|_| LiveError::Serve)?;
         let looked_after = Arc::clone(&readers);
         let ticker = Ticker::start("sql-watchdog", move || looked_after.tick()).map_err(LiveError::Thread)?;

@@ -1,1 +1,1 @@
-SELECT count(*) FROM quack_serve(?, token = ?)
+SELECT count(*) FROM quack_serve(?, token = ?, allow_other_hostname = ?)

@@ -8,7 +8,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::Args;
-use elava_detector::live::{Address, DEFAULT_ADDRESS, Extension, Token, TokenError, token_file};
+use elava_detector::live::{Address, DEFAULT_ADDRESS, Exposed, Extension, Token, TokenError, token_file};
 
 use crate::show::{self, Format, FormatArgs};
 
@@ -50,6 +50,9 @@ pub enum SqlError {
     /// The detector is told not to serve SQL.
     #[error("live SQL is off (ELAVA_SQL_ADDR)")]
     Off,
+    /// The token would go over a network in the clear.
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
     /// Standard input or output.
     #[error("cannot read or write")]
     Io(#[from] std::io::Error),
@@ -88,11 +91,7 @@ impl SqlArgs {
         if let Some(file) = &self.db {
             return Ok(Source::file(file)?);
         }
-        let address = match self.sql_addr {
-            Some(Address::Off) => return Err(SqlError::Off),
-            Some(Address::On(address)) => address,
-            None => DEFAULT_ADDRESS,
-        };
+        let address = self.sql_addr.unwrap_or(Address::On(DEFAULT_ADDRESS)).checked(false)?.ok_or(SqlError::Off)?;
         Ok(Source::live(address, &self.token()?, &self.extension)?)
     }
 

@@ -8,7 +8,10 @@ pub(super) struct ExpandError {
 }
 
 /// Replaces every variable outside comment lines. `$${` stands for a plain `${`.
-pub(super) fn expand(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<String, ExpandError> {
+pub(super) fn expand(
+    text: &str,
+    variable: &dyn Fn(&str) -> Result<Option<String>, String>,
+) -> Result<String, ExpandError> {
     let mut out = String::with_capacity(text.len());
     for (index, line) in text.split_inclusive('\n').enumerate() {
         if line.trim_start().starts_with('#') {
@@ -21,7 +24,11 @@ pub(super) fn expand(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> R
     Ok(out)
 }
 
-fn expand_line(line: &str, variable: &dyn Fn(&str) -> Option<String>, out: &mut String) -> Result<(), String> {
+fn expand_line(
+    line: &str,
+    variable: &dyn Fn(&str) -> Result<Option<String>, String>,
+    out: &mut String,
+) -> Result<(), String> {
     let mut rest = line;
     while let Some(start) = rest.find("${") {
         if rest[..start].ends_with('$') {
@@ -34,9 +41,9 @@ fn expand_line(line: &str, variable: &dyn Fn(&str) -> Option<String>, out: &mut 
         let end = rest[start..].find('}').ok_or("`${` without `}`")? + start;
         let inner = &rest[start + 2..end];
         let (name, default) = inner.split_once(":-").map_or((inner, None), |(name, default)| (name, Some(default)));
-        let value = variable(name).filter(|value| !value.is_empty()).or_else(|| default.map(str::to_owned));
+        let value = variable(name)?.filter(|value| !value.is_empty()).or_else(|| default.map(str::to_owned));
         let value = value.ok_or_else(|| {
-            format!("environment variable `{name}` is not set; set it, or write ${{{name}:-default}}")
+            format!("environment variable `{name}` is not set; set it, name a file by `{name}_FILE`, or write ${{{name}:-default}}")
         })?;
         if value.contains('\n') {
             return Err(format!("environment variable `{name}` has more than one line"));
@@ -54,7 +61,11 @@ mod tests {
 
     #[test]
     fn expands() {
-        let variable = |name: &str| (name == "HOOK").then(|| "https://h/1".to_owned());
+        let variable = |name: &str| match name {
+            "HOOK" => Ok(Some("https://h/1".to_owned())),
+            "LOST" => Err("cannot read it".to_owned()),
+            _ => Ok(None),
+        };
         for (text, expanded) in [
             ("webhook: ${HOOK}\n", Ok("webhook: https://h/1\n")),
             ("a: ${NONE:-x}-${HOOK}", Ok("a: x-https://h/1")),
@@ -62,6 +73,7 @@ mod tests {
             ("a: $${HOOK}", Ok("a: ${HOOK}")),
             ("a: 1\nb: ${NONE}", Err(2)),
             ("a: ${HOOK", Err(1)),
+            ("a: ${LOST:-x}", Err(1)),
         ] {
             let got = expand(text, &variable);
             assert_eq!(got.as_deref().map_err(|error| error.line), expanded, "{text}");

@@ -47,20 +47,36 @@ pub enum ConfigError {
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { file: file.clone(), source })?;
-    parse(&file, &text, &|name| std::env::var(name).ok())
+    parse(&file, &text, &|name| variable(name, &|name| std::env::var(name).ok()))
 }
 
-/// Reads a text. `file` is only for the error, `variable` gives the environment.
+/// Reads a text. `file` is only for the error, `variable` gives the environment, or says why it cannot.
 ///
 /// # Errors
 /// [`ConfigError`], naming file and line.
-pub fn parse(file: &str, text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
+pub fn parse(
+    file: &str,
+    text: &str,
+    variable: &dyn Fn(&str) -> Result<Option<String>, String>,
+) -> Result<Config, ConfigError> {
     let expanded = expand(text, variable).map_err(|error| ConfigError::Expand {
         file: file.to_owned(),
         line: error.line,
         message: error.message,
     })?;
     serde_saphyr::from_str(&expanded).map_err(|error| wrong(file, &expanded, &error))
+}
+
+/// A variable; where it is not set, the content of the file that `NAME_FILE` names, as container secrets are files.
+fn variable(name: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Option<String>, String> {
+    let set = |name: &str| environment(name).filter(|value| !value.is_empty());
+    if let Some(value) = set(name) {
+        return Ok(Some(value));
+    }
+    let Some(file) = set(&format!("{name}_FILE")) else { return Ok(None) };
+    let read =
+        std::fs::read_to_string(&file).map_err(|error| format!("cannot read {file} (`{name}_FILE`): {error}"))?;
+    Ok(Some(read.trim().to_owned()).filter(|value| !value.is_empty()))
 }
 
 fn wrong(file: &str, text: &str, error: &serde_saphyr::Error) -> ConfigError {
@@ -115,4 +131,35 @@ fn field_at(text: &str, line: u64) -> Vec<&str> {
     }
     path.reverse();
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_variables_or_files() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).expect("a file");
+            path.display().to_string()
+        };
+        let (secret, empty) = (file("secret", "from the file\n"), file("empty", ""));
+        let lost = folder.path().join("lost").display().to_string();
+        let environment = |name: &str| match name {
+            "GIVEN" => Some("given".to_owned()),
+            "GIVEN_FILE" | "SECRET_FILE" => Some(secret.clone()),
+            "EMPTY_FILE" => Some(empty.clone()),
+            "LOST_FILE" => Some(lost.clone()),
+            "SECRET" => Some(String::new()),
+            _ => None,
+        };
+        for (name, expected) in
+            [("GIVEN", Some("given")), ("SECRET", Some("from the file")), ("EMPTY", None), ("NONE", None)]
+        {
+            assert_eq!(variable(name, &environment), Ok(expected.map(str::to_owned)), "{name}");
+        }
+        assert!(variable("LOST", &environment).expect_err("it cannot be read").contains("LOST_FILE"));
+    }
 }

@@ -1,8 +1,8 @@
 //! The one configuration file, `elava.yaml`: the original design's structure, checked strictly.
 //!
 //! Every stage reads the same file and takes only its part. Durations are written as `15m`, `24h`
-//! or `7d`. `${NAME}` is replaced by the environment variable, `${NAME:-default}` where it may be
-//! missing; neither is touched in comments.
+//! or `7d`. `${NAME}` is replaced by the environment variable, or by the content of the file that
+//! `NAME_FILE` names, `${NAME:-default}` where it may be missing; neither is touched in comments.
 
 mod actions;
 mod duration;

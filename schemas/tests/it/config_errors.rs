@@ -4,7 +4,7 @@ use elava_schemas::config;
 use expect_test::{Expect, expect};
 
 fn check(text: &str, error: Expect) {
-    let got = config::parse("elava.yaml", text, &|_| None);
+    let got = config::parse("elava.yaml", text, &|_| Ok(None));
     error.assert_eq(&got.map_or_else(|error| error.to_string(), |config| format!("{config:?}")));
 }
 

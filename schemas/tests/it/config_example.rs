@@ -27,7 +27,7 @@ fn everything_on() -> String {
 
 #[test]
 fn the_example_loads() {
-    let config = config::parse("elava.yaml", &text(), &|_| None).unwrap_or_else(|error| panic!("{error}"));
+    let config = config::parse("elava.yaml", &text(), &|_| Ok(None)).unwrap_or_else(|error| panic!("{error}"));
     let slack = config.actions.notifications.slack.expect("slack is shown");
     assert!(!slack.enabled && slack.webhook.is_empty());
     assert_eq!(config.scanning.tiers["critical"].scan_interval, Duration::minutes(5));
@@ -36,7 +36,7 @@ fn the_example_loads() {
 
 #[test]
 fn the_example_shows_the_defaults() {
-    let mut config = config::parse("elava.yaml", &text(), &|_| None).expect("the example loads");
+    let mut config = config::parse("elava.yaml", &text(), &|_| Ok(None)).expect("the example loads");
     let default = Config::default();
     config.scanning.tiers.clear();
     config.actions.notifications = default.actions.notifications.clone();
@@ -45,7 +45,7 @@ fn the_example_shows_the_defaults() {
 
 #[test]
 fn the_example_loads_with_everything_on() {
-    let config = config::parse("elava.yaml", &everything_on(), &|name| Some(name.to_owned()))
+    let config = config::parse("elava.yaml", &everything_on(), &|name| Ok(Some(name.to_owned())))
         .unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(config.regions, ["us-east-1", "eu-west-1"]);
     assert_eq!(config.scanning.accounts[0].external_id.as_deref(), Some("ELAVA_EXTERNAL_ID"));

@@ -14,10 +14,14 @@ CREATE OR REPLACE MACRO key_of(scope, local_id) AS scope || '/' || local_id;
 COMMENT ON MACRO key_of IS 'The key of what is stored in two parts';
 CREATE OR REPLACE MACRO id_of(local_id) AS (CASE WHEN contains(local_id, '%') THEN url_decode(local_id) ELSE local_id END);
 COMMENT ON MACRO id_of IS 'The cloud''s own id, of the last part of a key';
--- By number first: a key ends in its id. Whatever the text is, only what equals it is found.
+-- By number first, folded to constants: texts are read only where one of them is met. A key ends in its id, percent-encoded
+-- as url_encode does it, but for colons.
 CREATE OR REPLACE MACRO named(key_or_id) AS TABLE
 SELECT resource_id, key
-FROM keys
-WHERE id_hash IN (md5_number_lower(key_or_id), md5_number_lower(try(url_decode(split_part(key_or_id, '/', -1)))))
-    AND (key = key_or_id OR id = key_or_id);
+FROM (
+    SELECT * FROM keys WHERE id_hash = md5_number_lower(split_part(key_or_id, '/', -1))
+    UNION
+    SELECT * FROM keys WHERE id_hash = md5_number_lower(replace(url_encode(key_or_id), '%3A', ':'))
+)
+WHERE key = key_or_id OR id = key_or_id;
 COMMENT ON MACRO TABLE named IS 'The resources that are meant by a key, or by a bare id: number and key';

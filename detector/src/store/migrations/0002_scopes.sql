@@ -7,8 +7,8 @@ COMMENT ON COLUMN about.begun_at IS 'When the file got its id';
 -- Versions and changes say where they are themselves: most questions need no join with all keys then, which is
 -- what took their time. It is 12 bytes a row.
 ALTER TABLE keys ADD COLUMN id_hash UBIGINT;
-UPDATE keys SET id_hash = md5_number_lower(id);
-COMMENT ON COLUMN keys.id_hash IS 'md5_number_lower(id): numbers are found faster than texts';
+UPDATE keys SET id_hash = md5_number_lower(split_part(key, '/', -1));
+COMMENT ON COLUMN keys.id_hash IS 'md5_number_lower of the last part of the key: numbers are found faster than texts';
 
 CREATE TEMP TABLE places AS
 SELECT * EXCLUDE (key), regexp_extract(key, '^(.*)/([^/]*)$', ['scope', 'local_id']) AS place
