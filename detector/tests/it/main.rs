@@ -9,4 +9,5 @@ mod released;
 mod restart;
 mod sql;
 mod story;
+mod types;
 mod vocabulary;
