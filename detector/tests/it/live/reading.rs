@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use elava_bus::{Batch, Source};
 use elava_detector::live::{Extension, LiveError, LiveOptions, TokenSource};
 use serde_json::{Value, json};
 
@@ -166,5 +167,10 @@ fn readers_go_on_while_columns_come() {
         let (asked, mut client) = reader.join().expect("every question was answered");
         assert!(asked > 0);
         assert_eq!(client.remote("SELECT id, c39 FROM ec2_instance WHERE c39 IS NOT NULL"), Ok(json!([["i-39", 39]])));
+        // a type that comes after the client
+        let other = json!({"key": "aws/1/r/rds:db/x", "attributes": {"z": 1}});
+        let page = served.bench.page(&[json!({"kind": "observation", "v": 1, "resource": other})]);
+        served.bench.handle(&Batch { source: Source::Pipe, pages: vec![page] });
+        assert_eq!(client.remote("SELECT id FROM rds_db"), Ok(json!([["x"]])));
     });
 }
