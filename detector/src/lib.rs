@@ -1,7 +1,7 @@
 //! The detector: compares observations with the history, keeps the history in DuckDB, and reports
 //! what changed. As recorder it also keeps what the later stages said.
 //!
-//! The core (`batch`, `content`, `diff`, `details`, `prices`, `record`) is pure: times and previous versions
+//! The core (`batch`, `content`, `diff`, `details`, `fields`, `prices`, `record`) is pure: times and previous versions
 //! are arguments. `store` is all SQL. No cloud and no NATS here.
 
 mod aside;
@@ -16,6 +16,7 @@ mod detector;
 mod diff;
 mod effects;
 pub mod export;
+mod fields;
 mod index;
 mod keeper;
 pub mod live;

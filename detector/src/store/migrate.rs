@@ -15,6 +15,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "0001_init", sql: include_str!("migrations/0001_init.sql") },
     Migration { number: 2, name: "0002_scopes", sql: include_str!("migrations/0002_scopes.sql") },
     Migration { number: 3, name: "0003_retention", sql: include_str!("migrations/0003_retention.sql") },
+    Migration { number: 4, name: "0004_fields", sql: include_str!("migrations/0004_fields.sql") },
 ];
 
 /// In order: later ones use earlier ones.
@@ -125,7 +126,7 @@ mod tests {
         migrate(&connection).expect("a fresh database");
         connection.execute_batch("INSERT INTO migrations VALUES (999, 'x', now())").expect("a row");
         let error = migrate(&connection).expect_err("it is newer");
-        assert_eq!(error.to_string(), "the history is of a newer version (migration 999) than this build knows (3)");
+        assert_eq!(error.to_string(), "the history is of a newer version (migration 999) than this build knows (4)");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The history: one DuckDB file. All SQL is in `.sql` files beside this one.
 
+mod fields;
 mod migrate;
 mod read;
 mod records;
@@ -124,6 +125,7 @@ impl History {
     pub fn open(path: &Path) -> Result<Self, HistoryError> {
         let history = Self::connect(path, AccessMode::ReadWrite)?;
         migrate::migrate(&history.connection)?;
+        history.build_fields()?;
         Ok(history)
     }
 

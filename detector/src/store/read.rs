@@ -214,7 +214,7 @@ impl History {
     }
 }
 
-fn each_row(
+pub(super) fn each_row(
     statement: &mut Statement,
     parameters: impl duckdb::Params,
     mut take: impl FnMut(&Row) -> Result<(), HistoryError>,
@@ -241,7 +241,7 @@ fn key(text: &str) -> Result<ResourceKey, HistoryError> {
     text.parse().map_err(|_| HistoryError::Wrong { what: "resource key", text: text.to_owned() })
 }
 
-fn version(row: &Row) -> Result<Version, HistoryError> {
+pub(super) fn version(row: &Row) -> Result<Version, HistoryError> {
     let columns = Columns {
         key: key(&get::<String>(row, 1)?)?,
         name: get(row, 3)?,

@@ -56,6 +56,7 @@ impl History {
         self.transaction(|| {
             self.write_keys(&effects.keys)?;
             self.write_observations(effects)?;
+            self.write_fields(&effects.ended, &effects.versions)?;
             self.count_changes(&mut effects.changes)?;
             if !effects.touched.is_empty() {
                 let rows = |appender: &mut Appender| {

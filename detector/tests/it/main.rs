@@ -11,4 +11,5 @@ mod restart;
 mod retention;
 mod sql;
 mod story;
+mod types;
 mod vocabulary;

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::cookbook;
 use crate::harness::{Bench, rows, seen};
 use crate::story::{Story, told};
+use crate::types;
 
 /// What a release wrote, unpacked beside `path`.
 pub(crate) fn unpack(packed: &Path, path: &Path) {
@@ -50,12 +51,15 @@ fn every_released_history_opens_and_goes_on() {
         drop(History::open(&bench.path).unwrap_or_else(|error| panic!("{name}: {error}")));
         assert_eq!(contents(&bench.path), expected, "{name}");
         cookbook::check(&Story::over(&bench.path));
+        types::check(&bench.path);
 
         bench.restart();
         let known = bench.sql("SELECT count(*) FROM versions WHERE id = 'i-new'");
         bench.send(&[seen(None, "i-new", json!({"status": "running"}))]);
         bench.send(&[seen(None, "i-new", json!({"status": "stopped"}))]);
         assert_eq!((known.trim(), bench.sql("SELECT count(*) FROM history('i-new')").trim()), ("0", "2"), "{name}");
+        bench.stop();
+        types::check(&bench.path);
         found += 1;
     }
     assert!(found > 0);

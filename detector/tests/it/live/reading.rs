@@ -1,8 +1,9 @@
 //! What a reader gets.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use elava_bus::Stage;
+use elava_bus::{Batch, Source, Stage};
 use elava_detector::live::{Extension, LiveError, LiveOptions, TokenSource};
 use elava_schemas::config::RetentionRule;
 use serde_json::{Value, json};
@@ -164,4 +165,40 @@ fn it_stops_with_the_detector() {
     assert_eq!(served.bench.sql("SELECT count(*) FROM resources").trim(), "2");
     client.remote("SELECT 1").expect_err("nobody serves it");
     drop(std::net::TcpListener::bind(served.address).expect("a free address"));
+}
+
+#[test]
+fn readers_go_on_while_columns_come() {
+    let with = |id: &str, attributes: Value| seen(None, id, json!({ "attributes": attributes }));
+    let mut served = Served::new(LIMIT);
+    served.bench.send(&[with("i-0", json!({"n": 0}))]);
+    let mut client = served.client();
+    assert_eq!(client.sql("SELECT id, n FROM elava.ec2_instance WHERE n = 0"), Ok(json!([["i-0", 0]])));
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut asked = 0;
+            while !done.load(Ordering::Relaxed) {
+                let answer = client.remote("SELECT count(*), count(COLUMNS(*)) FROM ec2_instance");
+                assert!(answer.is_ok(), "{answer:?}");
+                asked += 1;
+            }
+            (asked, client)
+        });
+        for n in 0..40 {
+            let widened = if n % 3 == 0 { json!("x") } else { json!(n) };
+            served
+                .bench
+                .send(&[with(&format!("i-{n}"), json!({"n": n, format!("c{n}"): n, format!("c{}", n / 2): widened}))]);
+        }
+        done.store(true, Ordering::Relaxed);
+        let (asked, mut client) = reader.join().expect("every question was answered");
+        assert!(asked > 0);
+        assert_eq!(client.remote("SELECT id, c39 FROM ec2_instance WHERE c39 IS NOT NULL"), Ok(json!([["i-39", 39]])));
+        // a type that comes after the client
+        let other = json!({"key": "aws/1/r/rds:db/x", "attributes": {"z": 1}});
+        let page = served.bench.page(&[json!({"kind": "observation", "v": 1, "resource": other})]);
+        served.bench.handle(&Batch { source: Source::Pipe, pages: vec![page] });
+        assert_eq!(client.remote("SELECT id FROM rds_db"), Ok(json!([["x"]])));
+    });
 }

@@ -1,0 +1,1 @@
+ALTER TABLE fields.{name} ADD COLUMN {column} {scalar};

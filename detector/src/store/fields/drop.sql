@@ -1,0 +1,2 @@
+DROP VIEW IF EXISTS {name};
+DROP TABLE IF EXISTS fields.{name};

@@ -1,0 +1,3 @@
+DELETE FROM fields.types;
+DELETE FROM fields.columns;
+DELETE FROM fields.recent;

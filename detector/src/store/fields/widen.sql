@@ -1,0 +1,1 @@
+ALTER TABLE fields.{name} ALTER COLUMN {column} TYPE {scalar};
