@@ -183,14 +183,14 @@ mod tests {
             (
                 vec![json!({"A": {"b": 1}, "Status": "x", "a": {"B": 2}, "a_b": 3, "ä/~": 4, "": 5})],
                 vec![
-                    "/ _ BIGINT",
                     "/A/b A_b BIGINT",
                     "/Status Status_2 VARCHAR",
                     "/a/B a_B_2 BIGINT",
                     "/a_b a_b_3 BIGINT",
                     "/ä~1~0 ___ BIGINT",
+                    "/ _ BIGINT",
                 ],
-                vec![Some("5"), Some("1"), Some("x"), Some("2"), Some("3"), Some("4")],
+                vec![Some("1"), Some("x"), Some("2"), Some("3"), Some("4"), Some("5")],
             ),
             (vec![nine_deep], vec!["/a/b/c/d/e/f/g/h a_b_c_d_e_f_g_h BIGINT"], vec![Some("1")]),
         ] {

@@ -74,7 +74,7 @@ impl History {
         }
         self.transaction(|| Table::drop_all(self))?;
         if let Some(last) = one("SELECT max(rowid) FROM current")? {
-            tracing::info!("the tables of resource types are made");
+            tracing::info!("making the tables of resource types");
             for first in (0..=last).step_by(usize::try_from(TOGETHER).expect("a small number")) {
                 let versions = self.versions_at(first, first + TOGETHER - 1)?;
                 self.transaction(|| self.write_fields(&[], &versions))?;
