@@ -91,9 +91,9 @@ fn one_version_a_day_and_what_findings_refer_to() {
     "#]]
     .assert_eq(&only(&after, "i-2"));
     expect![[r#"
-        ec2:* | 2026-01-01 | 2 | 2 | 3
-        ec2:* | 2026-01-02 | 2 | 1 | 8
-        ec2:* | 2026-01-03 | 1 | 1 | 10
+        ec2:* | 2026-01-01 | 2 | 2 | 5
+        ec2:* | 2026-01-02 | 2 | 1 | 10
+        ec2:* | 2026-01-03 | 1 | 1 | 12
         ec2:* | 2026-01-04 | 0 | 0 | 
     "#]]
     .assert_eq(&bench.sql("SELECT rule, day, removed, extended, touched_closed_in FROM thinned ORDER BY ALL"));
