@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 /// One resource. Each revision differs from the one before in one thing, in turn: its `Team` tag, an attribute, its
 /// status.
 pub(super) fn resource(scope: &Scope, number: usize, revision: u32) -> Resource {
-    let (retagged, resized, toggled) = ((revision as usize + 2) / 3, (revision as usize + 1) / 3, revision / 3);
+    let (retagged, resized, toggled) = (revision.div_ceil(3) as usize, (revision as usize + 1) / 3, revision / 3);
     let (id, mut attributes) = match scope.kind.as_str() {
         "ec2:instance" => instance(number),
         "ec2:volume" => volume(number),

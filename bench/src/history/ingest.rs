@@ -34,7 +34,8 @@ impl Scans<'_> {
     }
 }
 
-pub(super) async fn run(session: &mut Session, access: &Access, past: &Past) -> anyhow::Result<()> {
+/// Gives the rows of a page.
+pub(super) async fn run(session: &mut Session, access: &Access, past: &Past) -> anyhow::Result<f64> {
     let mut scans = Scans { past, made: 0 };
     compare_unchanged(session, past, &mut scans).await?;
 
@@ -62,7 +63,7 @@ pub(super) async fn run(session: &mut Session, access: &Access, past: &Past) -> 
     }
     Figure::new("history.ingest.among_analysts", among, "rows/s").against(alone, "nobody asks").print()?;
     Figure::new("history.ingest.answers", answers as f64, "answers").print()?;
-    Ok(())
+    Ok(past.resources as f64 / pages.len() as f64)
 }
 
 /// What lies in the stream unchanged, against reading it.

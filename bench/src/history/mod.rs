@@ -1,5 +1,6 @@
 //! The history at scale: what analysts wait for while a scan is ingested, what they cost it, what the file weighs.
 
+mod after;
 mod analyst;
 mod asking;
 mod ingest;
@@ -36,13 +37,14 @@ pub async fn run(programs: &Programs, options: &Options) -> anyhow::Result<()> {
     let access = Access::to(&history)?;
     session.add("detector", programs, &access.arguments()).await?;
     asking::quiet(&access, &past).await?;
-    ingest::run(&mut session, &access, &past).await?;
+    let rows_per_page = ingest::run(&mut session, &access, &past).await?;
+    after::rebuild(&session, programs, rows_per_page).await?;
     for stage in &mut session.stages {
         let peak = stage.usage()?.peak as f64 / 1e6;
         Figure::new("history.detector.peak_memory", peak, "MB").print()?;
         stage.stop().await?;
     }
-    Ok(())
+    after::export(programs, &past, &history)
 }
 
 /// Copies a history made before, or makes one.

@@ -35,9 +35,9 @@ pub(super) fn questions(key: &str, account: &str, now: &str) -> Vec<Question> {
             format!("SELECT change, type, count(*) AS n FROM changed_between({week}, {day}) GROUP BY ALL"),
         ),
         ask("difference.fields", 200.0, made(&format!("FROM diff_between({}, {})", ago(5), ago(4)))),
-        ask(
-            "field",
-            50.0,
+        ask("field", 50.0, "SELECT InstanceType, count(*) AS n FROM ec2_instance GROUP BY 1".to_owned()),
+        look(
+            "field.json",
             "SELECT attributes->>'$.InstanceType' AS field, count(*) AS n FROM resources GROUP BY 1".to_owned(),
         ),
         ask("account", 1000.0, made(&format!("FROM resources_at({week}) WHERE account = '{account}'"))),

@@ -87,7 +87,6 @@ impl fmt::Display for TokenSource {
 
 impl LiveArgs {
     /// What was asked for; `None` when nothing is served. `token` is the value of `ELAVA_SQL_TOKEN`.
-    #[must_use]
     ///
     /// # Errors
     /// [`Exposed`].
