@@ -68,7 +68,7 @@ async fn a_day_of_operations() {
         modified aws/123456789012/us-east-1/ec2:security-group/sg-…: sg-… (shop-admin): IpPermissions.0.IpRanges changed
         modified aws/123456789012/us-east-1/ec2:volume/vol-…: vol-… (search-index): status changed
         tag_drift aws/123456789012/us-east-1/ec2:instance/i-…: i-… (worker-1): tag elava:owner changed"#]].assert_eq(&played.join("\n"));
-    let disappeared = "SELECT count(*) FROM changes JOIN keys USING (resource_id) WHERE changes.type = 'disappeared' AND region = 'eu-west-1'";
+    let disappeared = "SELECT count(*) FROM changes WHERE type = 'disappeared' AND region = 'eu-west-1'";
     assert_eq!(scalar(&db, disappeared), 0, "a failing region makes nothing disappear");
     let decided = "SELECT action, severity, state, k.key, reason FROM decisions JOIN keys k USING (resource_id) WHERE action <> 'audit'";
     let mut decided: Vec<String> = elava_e2e::dump(&db, decided).iter().map(|row| decision(row)).collect();
