@@ -160,7 +160,9 @@ fn durations() {
 fn environment() {
     check_below_version(
         "actions:\n  notifications:\n    slack:\n      enabled: true\n      webhook: ${SLACK_WEBHOOK}\n",
-        expect!["elava.yaml:6: environment variable `SLACK_WEBHOOK` is not set; set it, name a file by `SLACK_WEBHOOK_FILE`, or write ${SLACK_WEBHOOK:-default}"],
+        expect![
+            "elava.yaml:6: environment variable `SLACK_WEBHOOK` is not set; set it, name a file by `SLACK_WEBHOOK_FILE`, or write ${SLACK_WEBHOOK:-default}"
+        ],
     );
 }
 
