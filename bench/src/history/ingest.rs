@@ -42,6 +42,7 @@ pub(super) async fn run(session: &mut Session, access: &Access, past: &Past) -> 
     let rate = |seconds: f64| past.resources as f64 / seconds;
     eprintln!("history: ingesting, nobody asks");
     let pages = scans.next(true);
+    make_room(session).await?;
     let alone = rate(session.flow(&pages, "alone").await?.stages[0]);
     Figure::new("history.ingest.alone", alone, "rows/s").print()?;
 
@@ -49,12 +50,14 @@ pub(super) async fn run(session: &mut Session, access: &Access, past: &Past) -> 
     let asking = Asking::begin(access, past);
     for name in ["asked-1", "asked-2"] {
         let pages = scans.next(true);
+        make_room(session).await?;
         session.flow(&pages, name).await?;
     }
     print("ingesting", &about(past), asking.end().await?)?;
 
     eprintln!("history: ingesting, {ANALYSTS} ask");
     let pages = scans.next(true);
+    make_room(session).await?;
     let analysts: Vec<_> = (0..ANALYSTS).map(|number| Thinking::begin(access, past, number)).collect();
     let among = rate(session.flow(&pages, "analysts").await?.stages[0]);
     let mut answers = 0;
@@ -66,12 +69,19 @@ pub(super) async fn run(session: &mut Session, access: &Access, past: &Past) -> 
     Ok(past.resources as f64 / pages.len() as f64)
 }
 
+/// A scan is half of what the stream may hold; everything in it is in the history.
+async fn make_room(session: &Session) -> anyhow::Result<()> {
+    session.js.get_stream(Stream::Observation.name()).await?.purge().await?;
+    Ok(())
+}
+
 /// What lies in the stream unchanged, against reading it.
 async fn compare_unchanged(session: &mut Session, past: &Past, scans: &mut Scans<'_>) -> anyhow::Result<()> {
     eprintln!("history: comparing unchanged scans");
     // the first one after a start is compared by content, later ones by their bytes
     for (number, name) in ["restarted", "unchanged"].into_iter().enumerate() {
         let pages = scans.next(false);
+        make_room(session).await?;
         session.stages[0].pause()?;
         crate::publish::publish(&session.js, &pages, "", name).await?;
         let read = raw::read(&session.js, Stream::Observation.name(), pages.len()).await?.as_secs_f64();
