@@ -1,6 +1,7 @@
 //! One DuckDB file with everything: a history itself, compact.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use duckdb::Connection;
 
@@ -8,6 +9,9 @@ use super::folder::Workspace;
 use super::{ExportError, Written};
 use crate::store::{History, HistoryError, STORAGE, Tried, quoted};
 
+/// How long others may keep the copy from being finished, and how often it is tried.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(20);
 /// The copy's name while it is written.
 const PARTIAL: &str = "copy.duckdb";
 
@@ -53,9 +57,23 @@ fn copy(history: &History, go_on: &dyn Fn() -> Result<(), ExportError>) -> Resul
         });
         tables.collect::<Result<Vec<_>, _>>()
     })?;
-    go_on()?;
-    connection.execute_batch("CHECKPOINT elava_export").tried("finish the copy of")?;
+    checkpoint(connection, go_on)?;
     Ok(copied)
+}
+
+/// Writes all of it into the file itself: what is renamed later is the file alone. Others may be looking at what is
+/// attached at that moment, which DuckDB then refuses for.
+fn checkpoint(connection: &Connection, go_on: &dyn Fn() -> Result<(), ExportError>) -> Result<(), ExportError> {
+    let begun = Instant::now();
+    loop {
+        go_on()?;
+        match connection.execute_batch("CHECKPOINT elava_export") {
+            Err(error) if error.to_string().contains("transactions active") && begun.elapsed() < PATIENCE => {
+                std::thread::sleep(PAUSE);
+            }
+            done => return Ok(done.tried("finish the copy of")?),
+        }
+    }
 }
 
 fn tables(connection: &Connection) -> Result<Vec<String>, HistoryError> {
