@@ -23,7 +23,7 @@ pub(super) struct Readers {
     /// For what is not a reader's statement.
     own: Mutex<Connection>,
     results: Mutex<Results>,
-    vocabulary: Vocabulary,
+    vocabulary: Mutex<Vocabulary>,
     watchdog: Arc<Watchdog>,
 }
 
@@ -45,7 +45,7 @@ impl Readers {
             returned: Condvar::new(),
             own: Mutex::new(connection.try_clone()?),
             results: Mutex::default(),
-            vocabulary: Vocabulary::load(connection)?,
+            vocabulary: Mutex::new(Vocabulary::load(connection)?),
             watchdog: Watchdog::new(options.timeout),
         })
     }
@@ -73,9 +73,19 @@ impl Readers {
     }
 
     fn judge(&self, query: &str) -> Result<(), Refusal> {
-        let parsed: duckdb::Result<String> =
-            lock(&self.own).query_row("SELECT json_serialize_sql(?::VARCHAR)", [query], |row| row.get(0));
-        judge(&parsed.map_err(|error| Refusal::Failed(error.to_string()))?, &self.vocabulary)
+        let own = lock(&self.own);
+        let failed = |error: duckdb::Error| Refusal::Failed(error.to_string());
+        let parsed: String =
+            own.query_row("SELECT json_serialize_sql(?::VARCHAR)", [query], |row| row.get(0)).map_err(failed)?;
+        let mut vocabulary = lock(&self.vocabulary);
+        match judge(&parsed, &vocabulary) {
+            // unless it has come since the last look
+            Err(Refusal::Rows(_)) => {
+                vocabulary.look_again(&own).map_err(failed)?;
+                judge(&parsed, &vocabulary)
+            }
+            judged => judged,
+        }
     }
 
     fn run(

@@ -76,13 +76,19 @@ impl Vocabulary {
             let (name, is_macro): (String, bool) = (row.get(0)?, row.get(1)?);
             if is_macro { &mut vocabulary.tables } else { &mut vocabulary.refused }.insert(name);
         }
-        let mut statement = connection.prepare(include_str!("relations.sql"))?;
-        vocabulary.relations = statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<_>>()?;
+        vocabulary.look_again(connection)?;
         for name in HARMLESS {
             vocabulary.refused.remove(*name);
         }
         vocabulary.refused.extend(REFUSED.iter().map(|name| (*name).to_owned()));
         Ok(vocabulary)
+    }
+
+    /// Learns which tables and views there are now: a resource type that is seen for the first time brings some.
+    pub(super) fn look_again(&mut self, connection: &Connection) -> duckdb::Result<()> {
+        let mut statement = connection.prepare(include_str!("relations.sql"))?;
+        self.relations = statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<_>>()?;
+        Ok(())
     }
 
     /// Whether a value may be computed with it.

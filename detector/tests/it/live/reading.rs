@@ -25,6 +25,20 @@ fn a_client_reads_while_the_detector_writes() {
     assert_eq!(count(&mut client), Ok(json!([[5]])));
 }
 
+/// Its table was not there when the server began.
+#[test]
+fn a_type_seen_for_the_first_time_is_served() {
+    let mut served = Served::new(LIMIT);
+    let key = json!({"provider": "aws", "account": "1", "region": "r", "type": "rds:db", "id": "db-1"});
+    let database = seen(None, "db-1", json!({"key": key, "attributes": {"Engine": "postgres"}}));
+    // its subject is another one than that of the pages here
+    let pages = vec![served.bench.page(&[database])];
+    served.bench.handle(&Batch { source: Source::Pipe, pages });
+    let mut client = served.client();
+    assert_eq!(client.sql("SELECT id, Engine FROM elava.rds_db"), Ok(json!([["db-1", "postgres"]])));
+    assert!(client.sql("FROM elava.rds_nothing").is_err());
+}
+
 #[test]
 fn answers() {
     let mut served = Served::new(LIMIT);
