@@ -9,10 +9,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::task::{JoinError, spawn_blocking};
 
+use crate::background::Background;
 use crate::export::{ExportError, ExportRequest, Written};
 use crate::query::{self, Query, QueryError};
 use crate::store::{History, HistoryError};
-use crate::watchdog::{Ended, Ticker, Watchdog};
+use crate::watchdog::{Ended, Watchdog, look_after};
 
 /// How long a question may take; as a statement of live SQL by default.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -27,7 +28,7 @@ pub(crate) struct Aside {
     exporting: Arc<tokio::sync::Mutex<()>>,
     questions: Arc<Watchdog>,
     long: Arc<Watchdog>,
-    _ticker: Ticker,
+    _ticker: Background,
 }
 
 /// Why there is no answer.
@@ -53,7 +54,7 @@ impl Aside {
         let (questions, long) = (Watchdog::new(LIMIT), Watchdog::new(Duration::MAX));
         let watched = [Arc::clone(&questions), Arc::clone(&long)];
         let tick = move || watched.iter().for_each(|watchdog| watchdog.tick(Instant::now()));
-        let ticker = Ticker::start("watchdog", tick).map_err(HistoryError::Thread)?;
+        let ticker = look_after("watchdog", tick).map_err(HistoryError::Thread)?;
         let root = Mutex::new(history.try_clone()?);
         Ok(Self { root, exports, exporting: Arc::default(), questions, long, _ticker: ticker })
     }
@@ -139,7 +140,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let aside = beside(folder.path(), Duration::ZERO);
         let ticking = Arc::clone(&aside.questions);
-        let _ticker = Ticker::start("test", move || ticking.tick(Instant::now())).expect("a thread");
+        let _ticker = look_after("test", move || ticking.tick(Instant::now())).expect("a thread");
         let error = aside.run(&aside.questions, endless).await.expect_err("it is endless");
         assert_eq!(error.to_string(), "ended after 0 s, the limit of one statement");
         let aside = beside(folder.path(), LIMIT);

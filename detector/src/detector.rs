@@ -15,13 +15,14 @@ use hashbrown::{HashMap, HashSet};
 use tokio::task::block_in_place;
 
 use crate::aside::{Aside, lines};
+use crate::background::Background;
 use crate::batch::{self, Memory, Settings};
 use crate::decode::{Line, Row, decode};
 use crate::diff::Tracking;
 use crate::effects::Effects;
 use crate::export::{EXPORT_SUBJECT, ExportRequest};
 use crate::index::Scope;
-use crate::keeper::Keeper;
+use crate::keeper::keep;
 use crate::live::{LiveError, LiveOptions, LiveSql};
 use crate::prices::{PriceError, Prices};
 use crate::query::{QUERY_SUBJECT, Query};
@@ -35,7 +36,7 @@ pub struct Detector {
     live: Option<LiveSql>,
     aside: Aside,
     /// Thins old versions; ends before the history closes.
-    keeper: Option<Keeper>,
+    keeper: Option<Background>,
     settings: Settings,
     state: Arc<Mutex<State>>,
 }
@@ -98,7 +99,7 @@ impl Detector {
         let state = Arc::clone(&self.state);
         // without the state, because a batch panicked half-way, the detector ends
         let step = move |run: &mut Run| state.lock().ok().map(|state| run.step(&state.history));
-        self.keeper = Keeper::start(policy, clock, step).map_err(SetupError::Thread)?;
+        self.keeper = keep(policy, clock, step).map_err(SetupError::Thread)?;
         Ok(())
     }
 

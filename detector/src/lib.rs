@@ -5,6 +5,7 @@
 //! are arguments. `store` is all SQL. No cloud and no NATS here.
 
 mod aside;
+mod background;
 mod batch;
 mod change;
 mod compact;

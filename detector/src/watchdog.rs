@@ -1,12 +1,12 @@
 //! Ends work on the history's database that takes too long, that nobody waits for any more, or all of it when
 //! detection needs its memory.
 
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use duckdb::InterruptHandle;
+
+use crate::background::Background;
 
 /// How often running work is looked at.
 const TICK: Duration = Duration::from_millis(25);
@@ -139,26 +139,11 @@ impl Drop for Wanted {
     }
 }
 
-/// A thread that looks after running work until this is dropped.
-pub(crate) struct Ticker(Option<(Sender<()>, JoinHandle<()>)>);
-
-impl Ticker {
-    pub(crate) fn start(name: &str, look: impl Fn() + Send + 'static) -> std::io::Result<Self> {
-        let (stop, stopped) = channel::<()>();
-        let work = move || {
-            while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-                look();
-            }
-        };
-        Ok(Self(Some((stop, std::thread::Builder::new().name(name.to_owned()).spawn(work)?))))
-    }
-}
-
-impl Drop for Ticker {
-    fn drop(&mut self) {
-        if let Some((stop, thread)) = self.0.take() {
-            drop(stop);
-            drop(thread.join());
+/// A thread that looks after running work until it is dropped.
+pub(crate) fn look_after(name: &str, look: impl Fn() + Send + 'static) -> std::io::Result<Background> {
+    Background::start(name, move |stopped| {
+        while stopped.rest(TICK) {
+            look();
         }
-    }
+    })
 }

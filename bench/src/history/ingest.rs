@@ -47,18 +47,18 @@ pub(super) async fn run(session: &mut Session, access: &Access, past: &Past) -> 
     Figure::new("history.ingest.alone", alone, "rows/s").print()?;
 
     eprintln!("history: ingesting, one asks");
-    let asking = Asking::begin(access, past);
+    let asked = asking(access, past);
     for name in ["asked-1", "asked-2"] {
         let pages = scans.next(true);
         make_room(session).await?;
         session.flow(&pages, name).await?;
     }
-    print("ingesting", &about(past), asking.end().await?)?;
+    print("ingesting", &about(past), asked.end().await?)?;
 
     eprintln!("history: ingesting, {ANALYSTS} ask");
     let pages = scans.next(true);
     make_room(session).await?;
-    let analysts: Vec<_> = (0..ANALYSTS).map(|number| Thinking::begin(access, past, number)).collect();
+    let analysts: Vec<_> = (0..ANALYSTS).map(|number| thinking(access, past, number)).collect();
     let among = rate(session.flow(&pages, "analysts").await?.stages[0]);
     let mut answers = 0;
     for analyst in analysts {
@@ -99,56 +99,45 @@ async fn compare_unchanged(session: &mut Session, past: &Past, scans: &mut Scans
     Ok(())
 }
 
-type Samples = Vec<Vec<Duration>>;
-
-/// One who asks without a pause.
-struct Asking {
+/// One who asks until told to stop.
+struct Analyst<T> {
     stop: Arc<AtomicBool>,
-    work: tokio::task::JoinHandle<anyhow::Result<Samples>>,
+    work: tokio::task::JoinHandle<anyhow::Result<T>>,
 }
 
-impl Asking {
-    fn begin(access: &Access, past: &Past) -> Self {
+impl<T: Send + 'static> Analyst<T> {
+    fn begin(work: impl FnOnce(&AtomicBool) -> anyhow::Result<T> + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let (access, questions, told) = (access.clone(), about(past), Arc::clone(&stop));
-        let work = tokio::task::spawn_blocking(move || repeat(&access, &questions, || !told.load(Ordering::Relaxed)));
-        Self { stop, work }
+        let told = Arc::clone(&stop);
+        Self { stop, work: tokio::task::spawn_blocking(move || work(&told)) }
     }
 
-    async fn end(self) -> anyhow::Result<Samples> {
+    async fn end(self) -> anyhow::Result<T> {
         self.stop.store(true, Ordering::Relaxed);
         self.work.await?
     }
 }
 
-/// One who thinks between two questions.
-struct Thinking {
-    stop: Arc<AtomicBool>,
-    work: tokio::task::JoinHandle<anyhow::Result<usize>>,
+/// Asks without a pause.
+fn asking(access: &Access, past: &Past) -> Analyst<Vec<Vec<Duration>>> {
+    let (access, questions) = (access.clone(), about(past));
+    Analyst::begin(move |told| repeat(&access, &questions, || !told.load(Ordering::Relaxed)))
 }
 
-impl Thinking {
-    fn begin(access: &Access, past: &Past, first: usize) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let (access, questions, told) = (access.clone(), about(past), Arc::clone(&stop));
-        let work = tokio::task::spawn_blocking(move || {
-            let source = access.connect()?;
-            let mut answers = 0;
-            for question in questions.iter().cycle().skip(first * questions.len() / ANALYSTS) {
-                if told.load(Ordering::Relaxed) {
-                    break;
-                }
-                ask(&source, &question.sql)?;
-                answers += 1;
-                std::thread::sleep(THINKING);
+/// Thinks between two questions, and begins with another one than others do.
+fn thinking(access: &Access, past: &Past, number: usize) -> Analyst<usize> {
+    let (access, questions) = (access.clone(), about(past));
+    Analyst::begin(move |told| {
+        let source = access.connect()?;
+        let mut answers = 0;
+        for question in questions.iter().cycle().skip(number * questions.len() / ANALYSTS) {
+            if told.load(Ordering::Relaxed) {
+                break;
             }
-            Ok(answers)
-        });
-        Self { stop, work }
-    }
-
-    async fn end(self) -> anyhow::Result<usize> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.work.await?
-    }
+            ask(&source, &question.sql)?;
+            answers += 1;
+            std::thread::sleep(THINKING);
+        }
+        Ok(answers)
+    })
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use duckdb::Connection;
 
+use crate::store::quoted;
+
 /// Where the extensions come from.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Extension {
@@ -39,7 +41,7 @@ impl Extension {
 
     fn load_one(&self, connection: &Connection, name: &'static str, file: Option<&Path>) -> Result<(), ExtensionError> {
         let load = match file {
-            Some(file) => format!("LOAD '{}'", file.display().to_string().replace('\'', "''")),
+            Some(file) => format!("LOAD {}", quoted(file)),
             None => format!("LOAD {name}"),
         };
         let loaded = match connection.execute_batch(&load) {

@@ -27,8 +27,9 @@ pub use args::{LiveArgs, LiveOptions, TokenSource};
 pub use extension::{Extension, ExtensionError};
 pub use token::{TOKEN_VARIABLE, Token, TokenError, token_file};
 
+use crate::background::Background;
 use crate::store::quoted;
-use crate::watchdog::Ticker;
+use crate::watchdog::look_after;
 use readers::Readers;
 
 /// What the detector needs for itself; a reader's share comes on top.
@@ -71,7 +72,7 @@ pub enum LiveError {
 pub(crate) struct LiveSql {
     uri: String,
     readers: Arc<Readers>,
-    _ticker: Ticker,
+    _ticker: Background,
 }
 
 impl LiveSql {
@@ -101,7 +102,7 @@ impl LiveSql {
             .query_row(include_str!("serve.sql"), params![uri, token.secret(), !address.ip().is_loopback()], |_| Ok(()))
             .map_err(|_| LiveError::Serve)?;
         let looked_after = Arc::clone(&readers);
-        let ticker = Ticker::start("sql-watchdog", move || looked_after.tick()).map_err(LiveError::Thread)?;
+        let ticker = look_after("sql-watchdog", move || looked_after.tick()).map_err(LiveError::Thread)?;
         tracing::info!(%address, token = %options.token, "live SQL is served");
         Ok(Self { uri, readers, _ticker: ticker })
     }

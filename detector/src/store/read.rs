@@ -61,17 +61,8 @@ impl Past for History {
     fn current(&self, ids: &[u64]) -> Result<Vec<Version>, HistoryError> {
         let mut versions = Vec::with_capacity(ids.len());
         let ids = list(ids);
-        for (first, last) in self.row_ranges(&ids)? {
-            // as numbers in the text: only then does DuckDB skip what lies outside
-            let sql = include_str!("read_current.sql")
-                .replace("$first", &first.to_string())
-                .replace("$last", &last.to_string());
-            // prepared anew: kept, such texts would push those out that are the same each time
-            let mut statement = self.connection.prepare(&sql).tried("query")?;
-            each_row(&mut statement, params![ids], |row| {
-                versions.push(version(row)?);
-                Ok(())
-            })?;
+        for rows in self.row_ranges(&ids)? {
+            versions.extend(self.versions_at(rows, Some(&ids))?);
         }
         Ok(versions)
     }
@@ -176,6 +167,26 @@ impl History {
         }
     }
 
+    /// The current versions in these rows, the last one included; only of these resources, where they are named.
+    pub(super) fn versions_at(
+        &self,
+        (first, last): (i64, i64),
+        ids: Option<&str>,
+    ) -> Result<Vec<Version>, HistoryError> {
+        let only = if ids.is_some() { include_str!("these_resources.sql") } else { "" };
+        // as numbers in the text: only then does DuckDB skip what lies outside
+        let sql =
+            include_str!("read_current.sql").replace("$first", &first.to_string()).replace("$last", &last.to_string());
+        // prepared anew: kept, such texts would push those out that are the same each time
+        let mut statement = self.connection.prepare(&(sql + only)).tried("query")?;
+        let mut versions = Vec::new();
+        each_row(&mut statement, duckdb::params_from_iter(ids), |row| {
+            versions.push(version(row)?);
+            Ok(())
+        })?;
+        Ok(versions)
+    }
+
     /// Where the current versions of these resources lie. A listing comes in much the same order each
     /// time, so what a batch asks for lies together, and only that part need be decompressed.
     fn row_ranges(&self, ids: &str) -> Result<Vec<(i64, i64)>, HistoryError> {
@@ -214,7 +225,7 @@ impl History {
     }
 }
 
-pub(super) fn each_row(
+fn each_row(
     statement: &mut Statement,
     parameters: impl duckdb::Params,
     mut take: impl FnMut(&Row) -> Result<(), HistoryError>,
@@ -241,7 +252,7 @@ fn key(text: &str) -> Result<ResourceKey, HistoryError> {
     text.parse().map_err(|_| HistoryError::Wrong { what: "resource key", text: text.to_owned() })
 }
 
-pub(super) fn version(row: &Row) -> Result<Version, HistoryError> {
+fn version(row: &Row) -> Result<Version, HistoryError> {
     let columns = Columns {
         key: key(&get::<String>(row, 1)?)?,
         name: get(row, 3)?,

@@ -3,4 +3,4 @@ SELECT
     epoch_us(c.created_at), c.monthly_cost_usd, c.monthly_cost_source, c.attributes, c.relations,
     epoch_us(c.valid_from), epoch_us(c.first_seen), epoch_us(c.last_seen), c.scan_id
 FROM current c
-WHERE c.rowid BETWEEN $first AND $last AND c.resource_id IN (SELECT unnest(string_split(?, ',')::UBIGINT[]))
+WHERE c.rowid BETWEEN $first AND $last

@@ -110,17 +110,18 @@ impl Source {
     pub fn ask(&self, sql: &str) -> Result<Answer, SourceError> {
         let failed = |error: duckdb::Error| SourceError::Statement(error.to_string());
         let sql = from_first_word(sql);
-        let statement = match self.place {
-            Place::Live => format!("SELECT {JSON} FROM quack_query_by_name('elava', '{}')", sql.replace('\'', "''")),
+        let (statement, value): (String, fn(String) -> _) = match self.place {
+            Place::Live => {
+                (format!("SELECT {JSON} FROM quack_query_by_name('elava', '{}')", sql.replace('\'', "''")), json)
+            }
             // a plan is text, and nothing that can be read from
-            Place::File if is_explain(sql) => sql.to_owned(),
+            Place::File if is_explain(sql) => (sql.to_owned(), plain),
             // lines of their own: a statement may end in a comment
             Place::File => {
                 let sql = sql.trim_end_matches(|c: char| c == ';' || c.is_whitespace());
-                format!("SELECT {JSON} FROM (\n{sql}\n)")
+                (format!("SELECT {JSON} FROM (\n{sql}\n)"), json)
             }
         };
-        let value = if statement == sql { plain } else { json };
         let mut statement = self.connection.prepare(&statement).map_err(failed)?;
         let mut rows = statement.query([]).map_err(failed)?;
         let columns = rows.as_ref().map(|statement| statement.column_names()).unwrap_or_default();

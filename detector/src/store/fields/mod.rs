@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use duckdb::params;
 
-use super::read::{each_row, get, version};
+use super::read::get;
 use super::write::Way;
 use super::{History, HistoryError, Tried};
 use crate::fields::Cells;
@@ -76,23 +76,11 @@ impl History {
         if let Some(last) = one("SELECT max(rowid) FROM current")? {
             tracing::info!("making the tables of resource types");
             for first in (0..=last).step_by(usize::try_from(TOGETHER).expect("a small number")) {
-                let versions = self.versions_at(first, first + TOGETHER - 1)?;
+                let versions = self.versions_at((first, first + TOGETHER - 1), None)?;
                 self.transaction(|| self.write_fields(&[], &versions))?;
             }
         }
         self.transaction(|| self.set("UPDATE fields.layout SET number = ?", params![LAYOUT]))
-    }
-
-    /// The current versions in these rows.
-    fn versions_at(&self, first: i64, last: i64) -> Result<Vec<Version>, HistoryError> {
-        let sql = include_str!("read.sql").replace("$first", &first.to_string()).replace("$last", &last.to_string());
-        let mut statement = self.connection.prepare(&sql).tried("query")?;
-        let mut versions = Vec::new();
-        each_row(&mut statement, [], |row| {
-            versions.push(version(row)?);
-            Ok(())
-        })?;
-        Ok(versions)
     }
 
     /// Runs statements that were made for one type.

@@ -1,0 +1,1 @@
+AND c.resource_id IN (SELECT unnest(string_split(?, ',')::UBIGINT[]))
