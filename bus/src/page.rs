@@ -28,11 +28,10 @@ pub struct Page {
 impl Page {
     /// Every row that is not blank: its line number, its bytes without the line end.
     pub fn lines(&self) -> impl Iterator<Item = (u64, &[u8])> {
-        self.body
-            .split(|byte| *byte == b'\n')
-            .zip(self.first_line..)
-            .map(|(line, number)| (number, line.trim_ascii()))
-            .filter(|(_, line)| !line.is_empty())
+        let ends = memchr::memchr_iter(b'\n', &self.body).chain([self.body.len()]);
+        let lines = ends.scan(0, |begin, end| Some(&self.body[std::mem::replace(begin, end + 1)..end]));
+        let lines = lines.map(<[u8]>::trim_ascii).zip(self.first_line..);
+        lines.map(|(line, number)| (number, line)).filter(|(_, line)| !line.is_empty())
     }
 }
 

@@ -55,11 +55,18 @@ pub enum SetupError {
     Thread(#[source] std::io::Error),
 }
 
+/// After how many batches that changed nothing a source's position is stored all the same.
+const MAX_UNSTORED: u32 = 100;
+
 struct State {
     history: History,
     memory: Memory,
-    /// Up to where each source is in the history.
+    /// Up to where each source has been applied.
     applied: HashMap<Source, u64>,
+    /// How many batches of a source were applied since its position was stored.
+    unstored: HashMap<Source, u32>,
+    /// The last input of a source whose outputs or dead letters the history still holds.
+    held: HashMap<Source, u64>,
     /// Up to where outputs and dead letters are stored.
     stored: HashMap<Source, u64>,
     /// Resources with open violations.
@@ -238,7 +245,15 @@ impl State {
         });
         let applied = positions.collect();
         let (memory, violators) = (history.memory()?, history.violators()?);
-        Ok(Self { history, memory, applied, stored: HashMap::new(), violators })
+        Ok(Self {
+            history,
+            memory,
+            applied,
+            unstored: HashMap::new(),
+            held: HashMap::new(),
+            stored: HashMap::new(),
+            violators,
+        })
     }
 
     fn resume(&mut self, source: &Source, checkpoint: u64) -> Result<Resume, HistoryError> {
@@ -256,6 +271,9 @@ impl State {
             Vec::new()
         };
         let rejected = self.history.rejections(stream.name(), partition)?;
+        if let Some(position) = position.filter(|_| !pending.is_empty() || !rejected.is_empty()) {
+            self.held.insert(source.clone(), position.applied);
+        }
         Ok(Resume { from, pending, rejected })
     }
 
@@ -306,10 +324,33 @@ impl State {
         };
         batch::run(&mut self.memory, &self.history, settings, (partition, applied), &mut lines, effects)?;
         let records = self.record(lines, applied)?;
+        let is_empty = effects.is_empty() && effects.rejected.is_empty() && records.is_empty();
+        if is_empty && self.can_wait(&batch.source) {
+            return Ok(());
+        }
         let progress = self.progress(batch, applied);
         self.history.apply(effects, &records, progress.as_ref())?;
+        self.unstored.remove(&batch.source);
+        if self.can_let_go(&batch.source) {
+            self.held.remove(&batch.source);
+        }
+        if !effects.changes.is_empty() || !effects.rejected.is_empty() {
+            self.held.insert(batch.source.clone(), batch.last_sequence());
+        }
         self.remember(&records);
         Ok(())
+    }
+
+    /// Whether a batch that changed nothing needs no transaction: nothing is lost by handling it again after a crash.
+    fn can_wait(&mut self, source: &Source) -> bool {
+        let unstored = self.unstored.entry(source.clone()).or_default();
+        *unstored += 1;
+        *unstored < MAX_UNSTORED && !self.can_let_go(source)
+    }
+
+    /// Whether everything that the history still holds of a source's outputs is stored downstream.
+    fn can_let_go(&self, source: &Source) -> bool {
+        self.held.get(source).is_some_and(|held| self.stored.get(source).is_some_and(|stored| stored >= held))
     }
 
     /// What later stages said.

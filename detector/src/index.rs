@@ -6,6 +6,7 @@ use elava_schemas::{Provider, ScopeRef, Timestamp};
 use hashbrown::{HashMap, HashSet};
 
 use crate::content::{Hash, scope_id};
+use crate::decode::RawHash;
 
 /// How many ended scans of a scope are remembered, so that late rows do not open them again.
 const ENDED_SCANS: usize = 8;
@@ -16,7 +17,7 @@ pub(crate) struct Entry {
     /// Hash of the current version.
     pub(crate) content: Hash,
     /// Hash of the bytes last seen with this content; zero after a restart.
-    pub(crate) raw: Hash,
+    pub(crate) raw: RawHash,
     pub(crate) valid_from: Timestamp,
     pub(crate) first_seen: Timestamp,
     pub(crate) last_seen: Timestamp,

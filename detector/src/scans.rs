@@ -3,7 +3,7 @@
 use elava_schemas::Timestamp;
 use hashbrown::{HashMap, HashSet};
 
-use crate::content::Hash;
+use crate::decode::RawHash;
 
 /// A scan of which nothing came for this long (message time) is given up.
 pub(crate) const ABANDONED_AFTER: chrono::TimeDelta = chrono::TimeDelta::hours(1);
@@ -58,6 +58,11 @@ impl OpenScan {
 pub(crate) struct Scans(HashMap<u32, OpenScan>);
 
 impl Scans {
+    /// Whether the open scan of a scope is this one.
+    pub(crate) fn is_open(&self, scope: u32, scan_id: &str) -> bool {
+        self.0.get(&scope).is_some_and(|scan| scan.id == scan_id)
+    }
+
     /// A row of a scan. Gives back the older scan of the scope that this one replaces.
     pub(crate) fn saw(
         &mut self,
@@ -65,7 +70,7 @@ impl Scans {
         scan_id: &str,
         place: Place,
         at: Timestamp,
-        (resource, raw): (u64, Hash),
+        (resource, raw): (u64, RawHash),
     ) -> Option<OpenScan> {
         let replaced = match self.0.get(&scope) {
             Some(open) if open.id == scan_id => None,
@@ -76,7 +81,7 @@ impl Scans {
         open.first_at = open.first_at.min(at);
         open.last_received = place.received_at;
         open.seen.insert(resource);
-        open.rows.insert(resource.rotate_left(17) ^ raw.low());
+        open.rows.insert(resource.rotate_left(17) ^ raw.half());
         replaced
     }
 

@@ -5,8 +5,8 @@ use elava_schemas::{ChangeType, Resource, Timestamp, micros};
 
 use super::{AHEAD, Work, future, tidy};
 use crate::change::{NewChange, rfc3339};
-use crate::content::{Hash, content_hash, short_hash};
-use crate::decode::{Line, Observed};
+use crate::content::{content_hash, short_hash};
+use crate::decode::{Line, Observed, RawHash};
 use crate::diff::differences;
 use crate::effects::Undo;
 use crate::index::Entry;
@@ -26,8 +26,9 @@ impl Work<'_> {
             None => index.scope_number(observed.body.scope()),
         };
         // a late row of an ended scan is as good as one observed by hand
-        let scan_id =
-            observed.scan_id.as_deref().filter(|id| !self.memory.index.scope(scope).ended.contains(&short_hash(&[id])));
+        let scan_id = observed.scan_id.as_deref().filter(|id| {
+            self.memory.scans.is_open(scope, id) || !self.memory.index.scope(scope).ended.contains(&short_hash(&[id]))
+        });
         if let Some(scan_id) = scan_id {
             let seen = (observed.id, observed.raw);
             if let Some(older) = self.memory.scans.saw(scope, scan_id, self.place(line), at, seen) {
@@ -166,7 +167,7 @@ impl Work<'_> {
 struct Seen<'a> {
     at: Timestamp,
     scope: u32,
-    raw: Hash,
+    raw: RawHash,
     sequence: u64,
     /// The open scan it belongs to.
     scan_id: Option<&'a str>,

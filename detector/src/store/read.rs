@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use super::{History, HistoryError, Tried};
 use crate::batch::{Memory, Past};
 use crate::content::{Hash, scope_id, short_hash};
+use crate::decode::RawHash;
 use crate::index::Entry;
 use crate::version::{Columns, Version, read};
 
@@ -114,7 +115,7 @@ impl History {
             let last_seen = instant(get(row, 8)?)?;
             let entry = Entry {
                 content: hash(&version)?,
-                raw: Hash::default(),
+                raw: RawHash::default(),
                 valid_from: instant(get(row, 6)?)?,
                 first_seen: instant(get(row, 7)?)?,
                 last_seen: index.scope(scope).proved.map_or(last_seen, |proved| proved.max(last_seen)),

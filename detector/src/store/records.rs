@@ -47,7 +47,7 @@ pub(crate) struct Records {
 
 impl Records {
     /// Whether nothing is to be stored.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.settled.is_empty()
             && self.results.is_empty()
             && self.changes.is_empty()

@@ -124,7 +124,7 @@ impl History {
     /// Moves a position.
     fn advance(&self, progress: &Progress, effects: &Effects) -> Result<(), HistoryError> {
         let Progress { stream, partition, applied, resume, stored } = *progress;
-        let run = || {
+        let run = || -> duckdb::Result<()> {
             if stored > 0 {
                 let sql = "DELETE FROM outbox WHERE partition = ? AND sequence <= ?";
                 self.connection.prepare_cached(sql)?.execute(params![partition, stored])?;
@@ -139,11 +139,16 @@ impl History {
             for Rejection { sequence, line, reason } in &effects.rejected {
                 self.connection.prepare_cached(sql)?.execute(params![stream, partition, sequence, line, reason])?;
             }
-            let sql = "INSERT INTO positions VALUES (?, ?, ?, ?)
-                ON CONFLICT DO UPDATE SET applied = excluded.applied, resume = excluded.resume";
-            self.connection.prepare_cached(sql)?.execute(params![stream, partition, applied, resume])
+            // half the time of INSERT … ON CONFLICT
+            let sql = "UPDATE positions SET applied = ?, resume = ? WHERE stream = ? AND partition = ?";
+            let moved = self.connection.prepare_cached(sql)?.execute(params![applied, resume, stream, partition])?;
+            if moved == 0 {
+                let sql = "INSERT INTO positions VALUES (?, ?, ?, ?)";
+                self.connection.prepare_cached(sql)?.execute(params![stream, partition, applied, resume])?;
+            }
+            Ok(())
         };
-        run().map(drop).tried("move the position of")
+        run().tried("move the position of")
     }
 
     fn count_changes(&self, changes: &mut [Detected]) -> Result<(), HistoryError> {

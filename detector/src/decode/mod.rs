@@ -1,13 +1,16 @@
 //! Lines to rows. Observations as our own observers write them are only cut up here; their content
 //! is read when it turns out to be new.
 
-use elava_bus::{Batch, Consumes, Page, Rejection, Source, Stream, scope_subject_matches};
-use elava_schemas::{
-    Kind, Message, Observation, Provider, Resource, ResourceKey, ScanReport, ScopeRef, Timestamp, peek_kind,
-};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+mod ours;
+mod raw;
 
+use std::rc::Rc;
+
+use elava_bus::{Batch, Consumes, Page, Rejection, Source, Stream, scope_subject_matches};
+use elava_schemas::{Kind, Message, Observation, Resource, ResourceKey, ScanReport, ScopeRef, Timestamp, peek_kind};
+
+use self::ours::Ours;
+pub(crate) use self::raw::RawHash;
 use crate::content::{Hash, resource_id, scope_id};
 
 /// One line of a page.
@@ -29,10 +32,10 @@ pub(crate) enum Row<'a> {
 pub(crate) struct Observed<'a> {
     pub(crate) id: u64,
     pub(crate) scope: u64,
-    pub(crate) scan_id: Option<std::borrow::Cow<'a, str>>,
+    pub(crate) scan_id: Option<Rc<str>>,
     pub(crate) observed_at: Option<Timestamp>,
     /// Hash of the resource's bytes.
-    pub(crate) raw: Hash,
+    pub(crate) raw: RawHash,
     pub(crate) body: Body<'a>,
     /// Hash of the content, once known.
     pub(crate) content: Option<Hash>,
@@ -40,36 +43,20 @@ pub(crate) struct Observed<'a> {
 
 /// The resource of an observation.
 pub(crate) enum Body<'a> {
-    Raw(KeyRef<'a>, &'a RawValue),
+    /// Not read yet: its scope, its own bytes, the line around it.
+    Raw {
+        scope: ScopeRef<'a>,
+        resource: &'a [u8],
+        line: &'a [u8],
+    },
     Parsed(Box<Resource>),
-}
-
-/// A resource key, borrowed from the line.
-#[derive(Clone, Copy, Deserialize)]
-pub(crate) struct KeyRef<'a> {
-    provider: Provider,
-    account: &'a str,
-    region: &'a str,
-    #[serde(rename = "type")]
-    kind: &'a str,
-    id: &'a str,
-}
-
-impl<'a> KeyRef<'a> {
-    pub(crate) fn scope(&self) -> ScopeRef<'a> {
-        ScopeRef { provider: self.provider, account: self.account, region: self.region, kind: self.kind }
-    }
-
-    fn is_whole(&self) -> bool {
-        ![self.account, self.region, self.kind, self.id].contains(&"")
-    }
 }
 
 impl Body<'_> {
     /// The scope.
     pub(crate) fn scope(&self) -> ScopeRef<'_> {
         match self {
-            Self::Raw(key, _) => key.scope(),
+            Self::Raw { scope, .. } => *scope,
             Self::Parsed(resource) => (&resource.key).into(),
         }
     }
@@ -77,18 +64,17 @@ impl Body<'_> {
     /// The whole resource, or why it is none.
     pub(crate) fn resource(&self) -> Result<Resource, String> {
         match self {
-            Self::Raw(_, raw) => serde_json::from_str(raw.get()).map_err(|error| format!("bad observation: {error}")),
+            // a line may have more behind its resource than we know of, and errors are told of the whole line
+            Self::Raw { resource, line, .. } => {
+                serde_json::from_slice(resource).or_else(|_| match Message::parse(line) {
+                    Ok(Message::Observation(observation)) => Ok(observation.resource),
+                    Ok(other) => Err(format!("{} is not an observation", other.kind())),
+                    Err(error) => Err(error.to_string()),
+                })
+            }
             Self::Parsed(resource) => Ok((**resource).clone()),
         }
     }
-}
-
-#[derive(Deserialize)]
-struct FastLine<'a> {
-    scan_id: Option<&'a str>,
-    observed_at: Option<Timestamp>,
-    #[serde(borrow)]
-    resource: &'a RawValue,
 }
 
 /// Every row of a batch that `consumes` wants; what is wrong goes to `rejected`.
@@ -100,8 +86,9 @@ pub(crate) fn decode<'a>(
     let mut lines = Vec::new();
     // rows of a page share a scope, nearly always
     let mut belongs: Option<(u64, u64)> = None;
+    let mut ours = Ours::default();
     for (page, number, line) in batch.lines() {
-        let row = read(line, consumes).and_then(|row| {
+        let row = read(line, consumes, &mut ours).and_then(|row| {
             if let (Row::Recorded(message), Source::Partition { stream: Stream::Observation, .. }) =
                 (&row, &batch.source)
             {
@@ -133,13 +120,13 @@ pub(crate) fn decode<'a>(
     lines
 }
 
-fn read(line: &[u8], consumes: fn(Kind) -> Consumes) -> Result<Row<'_>, String> {
+fn read<'a>(line: &'a [u8], consumes: fn(Kind) -> Consumes, ours: &mut Ours<'a>) -> Result<Row<'a>, String> {
     let kind = peek_kind(line).map_err(|error| error.to_string())?;
     if consumes(kind) == Consumes::Passes {
         return Err(format!("{kind} is not read by detector"));
     }
     if kind == Kind::Observation
-        && let Some(observed) = fast(line)
+        && let Some(observed) = ours.read(line)
     {
         return Ok(Row::Observed(observed));
     }
@@ -156,27 +143,6 @@ fn read(line: &[u8], consumes: fn(Kind) -> Consumes) -> Result<Row<'_>, String> 
     })
 }
 
-/// `None` where the line is not as our own stages write it: then it is read properly.
-fn fast(line: &[u8]) -> Option<Observed<'_>> {
-    let FastLine { scan_id, observed_at, resource } = serde_json::from_slice(line).ok()?;
-    let text = resource.get();
-    // the key comes first; nothing behind it is looked at
-    let key = serde_json::Deserializer::from_str(text.strip_prefix(r#"{"key":"#)?)
-        .into_iter::<KeyRef>()
-        .next()?
-        .ok()
-        .filter(KeyRef::is_whole)?;
-    Some(Observed {
-        id: resource_id(key.scope(), key.id),
-        scope: scope_id(key.scope()),
-        scan_id: scan_id.map(Into::into),
-        observed_at,
-        raw: Hash::of(text.as_bytes()),
-        body: Body::Raw(key, resource),
-        content: None,
-    })
-}
-
 fn whole(observation: Observation) -> Observed<'static> {
     let Observation { scan_id, observed_at, resource } = observation;
     let key: &ResourceKey = &resource.key;
@@ -184,9 +150,9 @@ fn whole(observation: Observation) -> Observed<'static> {
     Observed {
         id: resource_id(key.into(), &key.id),
         scope: scope_id(key.into()),
-        scan_id: scan_id.map(|id| id.as_str().to_owned().into()),
+        scan_id: scan_id.map(|id| id.as_str().into()),
         observed_at,
-        raw: Hash::of(&text),
+        raw: RawHash::of(&text),
         body: Body::Parsed(Box::new(resource)),
         content: None,
     }
