@@ -4,6 +4,7 @@ mod bad_input;
 mod crashes;
 mod day;
 mod export;
+mod instances;
 mod observer;
 mod rebuild;
 mod same;
