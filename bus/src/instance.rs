@@ -83,14 +83,19 @@ impl<S: Stage> Instance<S> {
         let refused = self.refused.iter().filter(|(_, (_, until))| Instant::now() < *until).map(|(group, _)| group);
         let busy: BTreeSet<u16> = self.working.keys().chain(refused).copied().collect();
         let looked = self.holder.look(&busy).await;
-        self.metrics.joined(self.holder.is_living());
+        self.metrics.holds(self.holder.partitions());
         let News { taken, give_up, others, next } = match looked {
             Ok(news) => news,
             Err(error) => {
                 warn!(error = %crate::cli::chain(&error), "cannot look at the leases; trying again");
+                self.metrics.joined(self.holder.is_living());
                 return Ok(Instant::now() + self.holder.pause());
             }
         };
+        // what cannot be opened, though nobody else has it, is not standing by
+        let is_stuck =
+            self.refused.keys().any(|group| !others.contains_key(group) && !self.working.contains_key(group));
+        self.metrics.joined(self.holder.is_living() && !is_stuck);
         for group in give_up {
             info!(stage = S::SPEC.name, group, "given up for another instance");
             self.working.get(&group).inspect(|cancel| cancel.cancel());
@@ -133,12 +138,16 @@ impl<S: Stage> Instance<S> {
                     let times = self.refused.get(&group).map_or(1, |(times, _)| times + 1);
                     self.refused.insert(group, (times, Instant::now() + back_off(times)));
                 }
-                Some(stage) if outcome.is_ok() && !self.cancel.is_cancelled() && !self.holder.holds(group) => {
-                    // not opened again for a server that was away for a moment
+                Some(stage) => {
                     self.refused.remove(&group);
-                    self.kept.insert(group, stage);
+                    let is_lost = outcome.is_ok() && !self.cancel.is_cancelled() && !self.holder.holds(group);
+                    // not opened again for a server that was away for a moment
+                    if is_lost {
+                        self.kept.insert(group, stage);
+                    } else {
+                        close(stage).await?;
+                    }
                 }
-                Some(stage) => close(stage).await?,
             }
         }
         self.holder.release(group).await;

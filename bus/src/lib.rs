@@ -26,6 +26,7 @@ mod topology;
 pub use handling::panic_text;
 pub use healthcheck::{HealthcheckArgs, HealthcheckError, StageCommand};
 pub use lease::Lease;
+pub use lease::claim::{Claim, Claims};
 pub use nats::{NatsError, NatsOptions};
 pub use page::{MAX_LINE_BYTES, MAX_PAGE_BYTES, MAX_PAGE_ROWS, Page, Pager};
 pub use replay::{Replayed, replay};

@@ -170,7 +170,8 @@ impl Metrics {
             ("elava_ready", "gauge", "Whether every source is being read.", f64::from(u8::from(self.is_ready()))),
         ];
         let held = self.held.load(Ordering::Relaxed);
-        let leases = (held >= 0).then_some(("elava_leases_held", "gauge", "Partitions leased by this instance.", held as f64));
+        let leases =
+            (held >= 0).then_some(("elava_leases_held", "gauge", "Partitions leased by this instance.", held as f64));
         for (name, kind, help, value) in rows.into_iter().chain(leases) {
             let stage = self.stage;
             writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{{stage=\"{stage}\"}} {value}")

@@ -57,7 +57,8 @@ pub(crate) struct Ended<S> {
 
 /// The sources of a group: its share of each input stream.
 pub(crate) fn sources(spec: &StageSpec, group: u16) -> Vec<(Stream, u16)> {
-    let of_group = |partition: &u16| u32::from(*partition) * u32::from(spec.groups) / u32::from(PARTITIONS) == u32::from(group);
+    let of_group =
+        |partition: &u16| u32::from(*partition) * u32::from(spec.groups) / u32::from(PARTITIONS) == u32::from(group);
     let all = spec.inputs.iter().flat_map(|stream| (0..stream.partitions()).map(|partition| (*stream, partition)));
     all.filter(|(_, partition)| of_group(partition)).collect()
 }
@@ -66,15 +67,14 @@ impl<S: Stage> Tenure<S> {
     /// Until the lease is lost or everything begun is finished after `cancel`.
     pub(crate) async fn run(self) -> Ended<S> {
         let group = self.group;
+        let sources = sources(&S::SPEC, group);
+        let _expected = self.metrics.expects(sources.len());
         let stage = match self.stage().await {
             Ok(Some(stage)) => stage,
             Ok(None) => return Ended { group, opened: None, outcome: Ok(()) },
             Err(error) => return Ended { group, opened: None, outcome: Err(error) },
         };
-        let sources = sources(&S::SPEC, group);
-        let expected = self.metrics.expects(sources.len());
         let outcome = self.work(&stage, &sources).await;
-        drop(expected);
         Ended { group, opened: Some(stage), outcome }
     }
 
@@ -105,7 +105,9 @@ impl<S: Stage> Tenure<S> {
             answers.spawn(request::answer_for(self.nats.clone(), Arc::clone(stage), beside.clone()));
         }
         let mut rooms = JoinSet::new();
-        for (stream, _) in sources.iter().filter(|source| S::SPEC.position == Position::Own && **source == (Stream::Observation, 0)) {
+        for (stream, _) in
+            sources.iter().filter(|source| S::SPEC.position == Position::Own && **source == (Stream::Observation, 0))
+        {
             // The history holds what the observations showed; the stream must not fill up with them.
             rooms.spawn(self.nats.clone().keep_room(S::SPEC.name, *stream));
         }

@@ -125,7 +125,9 @@ impl From<SetupError> for Failure {
     fn from(error: SetupError) -> Self {
         match &error {
             // another process has it, or its disk is not there
-            SetupError::History(HistoryError::Open { .. } | HistoryError::Sql { .. }) => Self::Unavailable(error.into()),
+            SetupError::History(HistoryError::Open { .. } | HistoryError::Sql { .. }) => {
+                Self::Unavailable(error.into())
+            }
             SetupError::Prices(_) | SetupError::History(_) | SetupError::Thread(_) => Self::Fatal(error.into()),
         }
     }

@@ -69,12 +69,7 @@ impl Bucket {
     }
 
     /// Takes a key whose last revision is `after`, 0 where there is none. `None`: somebody was faster.
-    pub(crate) async fn take(
-        &self,
-        key: &str,
-        partitions: Option<u16>,
-        after: u64,
-    ) -> Result<Option<Held>, NatsError> {
+    pub(crate) async fn take(&self, key: &str, partitions: Option<u16>, after: u64) -> Result<Option<Held>, NatsError> {
         let body = Body { instance: self.instance.clone(), since: Utc::now(), partitions };
         let body = Bytes::from(serde_json::to_vec(&body).expect("a lease serialises"));
         let asked = Instant::now();
@@ -85,12 +80,27 @@ impl Bucket {
 
     /// Renews one; `false`: it is ours no longer.
     pub(crate) async fn renew(&self, held: &mut Held) -> Result<bool, NatsError> {
-        let asked = Instant::now();
-        match self.write(self.lasting(&held.key, held.body.clone(), held.revision)).await? {
-            Some(revision) => self.renewed(held, asked, revision),
-            None => return Ok(false),
+        loop {
+            let asked = Instant::now();
+            if let Some(revision) = self.write(self.lasting(&held.key, held.body.clone(), held.revision)).await? {
+                self.renewed(held, asked, revision);
+                return Ok(true);
+            }
+            if !self.learn(held).await? {
+                return Ok(false);
+            }
         }
-        Ok(true)
+    }
+
+    /// After a write of ours was stored without our being told: learns its revision. `false`: the key is
+    /// another's, or gone.
+    async fn learn(&self, held: &mut Held) -> Result<bool, NatsError> {
+        let found = self.list(std::slice::from_ref(&held.key)).await?;
+        let ours = |entry: &&Entry| entry.body().is_some_and(|body| body.instance == self.instance);
+        let Some(entry) = found.first().filter(ours) else { return Ok(false) };
+        let is_news = entry.revision > held.revision;
+        held.revision = held.revision.max(entry.revision);
+        Ok(is_news)
     }
 
     /// Renews all or none; `false`: one of them is not what we think it is.
@@ -119,6 +129,20 @@ impl Bucket {
             tracing::debug!(key = held.key, error = %crate::cli::chain(&error), "a lease ends by itself");
         }
         held.lease.end();
+    }
+
+    /// Gives a lease back and stores something else, both or nothing; `false`: it is ours no longer.
+    pub(crate) async fn release_with(&self, held: &mut Held, also: Outgoing) -> Result<bool, NatsError> {
+        loop {
+            let batch = vec![also.clone(), self.removal(held)];
+            let stored = timeout(self.patience(), self.nats.publish_atomically(batch)).await;
+            if self.judge(stored)?.is_some() {
+                return Ok(true);
+            }
+            if !self.learn(held).await? {
+                return Ok(false);
+            }
+        }
     }
 
     /// The message that gives a lease back.
@@ -153,9 +177,9 @@ impl Bucket {
         }
     }
 
-    /// A server that takes longer is tried again: leases end meanwhile.
+    /// A server that takes longer is asked again: leases end meanwhile.
     fn patience(&self) -> Duration {
-        ttl::renewal(self.ttl)
+        self.ttl / 2
     }
 
     /// The keys that match, with what they hold.
@@ -165,7 +189,7 @@ impl Bucket {
     }
 }
 
-fn subject(key: &str) -> String {
+pub(super) fn subject(key: &str) -> String {
     format!("$KV.{LEASE_BUCKET}.{key}")
 }
 

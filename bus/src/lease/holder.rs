@@ -72,9 +72,10 @@ impl Holder {
         self.held.get(&group).is_some_and(|held| held.lease.is_held())
     }
 
-    /// How many partitions are ours.
+    /// How many partitions are certainly ours.
     pub(crate) fn partitions(&self) -> u64 {
-        self.held.len() as u64 * u64::from(PARTITIONS / self.groups)
+        let held = self.held.values().filter(|held| held.lease.is_held()).count();
+        held as u64 * u64::from(PARTITIONS / self.groups)
     }
 
     /// Renews what is due, finds out what was lost, takes what is free and gives up what is too much.

@@ -8,6 +8,7 @@
 //! write then is refused by the sequence that its checkpoint, or its state, must follow.
 
 pub(crate) mod bucket;
+pub(crate) mod claim;
 pub(crate) mod holder;
 mod name;
 mod share;
@@ -48,7 +49,8 @@ impl Lease {
     }
 
     /// Ours until then, unless it is renewed or ended.
-    pub(crate) fn until(until: Instant) -> Self {
+    #[must_use]
+    pub fn until(until: Instant) -> Self {
         Self(Some(Arc::new(Term { until: Mutex::new(until), ended: CancellationToken::new() })))
     }
 

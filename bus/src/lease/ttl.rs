@@ -34,9 +34,14 @@ pub(crate) fn certain(ttl: Duration) -> Duration {
 mod tests {
     #[test]
     fn whole_seconds() {
-        for (text, millis) in
-            [("1s", Some(1000)), ("2000ms", Some(2000)), ("1m", Some(60_000)), ("1500ms", None), ("0s", None), ("3", None)]
-        {
+        for (text, millis) in [
+            ("1s", Some(1000)),
+            ("2000ms", Some(2000)),
+            ("1m", Some(60_000)),
+            ("1500ms", None),
+            ("0s", None),
+            ("3", None),
+        ] {
             assert_eq!(super::parse(text).ok().map(|ttl| ttl.as_millis()), millis, "{text}");
         }
     }

@@ -59,7 +59,8 @@ impl Nats {
         }
         let mut messages = consumer.messages().await.map_err(|error| failed(error.into()))?;
         while let Some(message) = messages.try_next().await.map_err(|error| failed(error.into()))? {
-            let (sequence, pending) = message.info().map(|info| (info.stream_sequence, info.pending)).map_err(failed)?;
+            let (sequence, pending) =
+                message.info().map(|info| (info.stream_sequence, info.pending)).map_err(failed)?;
             let removed = message.headers.as_ref().is_some_and(|headers| headers.get("KV-Operation").is_some());
             if !removed && let Some(key) = message.subject.strip_prefix(&state.prefix) {
                 if key == POSITION {

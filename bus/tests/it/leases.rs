@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
-use elava_bus::Client;
+use elava_bus::{Client, Sink};
+use elava_schemas::Timestamp;
 
 use crate::copier::{Copier, observation};
 use crate::delivery::{assert_exact, expected};
@@ -112,4 +114,39 @@ async fn state_that_somebody_else_has_written_is_not_overwritten_but_read_again(
     assert_eq!(changes(&server).await, ["chg_i-1", "chg_i-2"]);
     assert_eq!(state("i-1").await.map(|(_, entry)| entry.value), Some(Bytes::from_static(b"seen")));
     task.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_is_one_instances_and_ends_when_it_is_not_renewed() {
+    let server = Server::start();
+    let mut sinks = Vec::new();
+    for _ in 0..2 {
+        sinks.push(Sink::open("test", &args(&server)).await.expect("opens"));
+    }
+    let [one, other] = [0, 1].map(|index: usize| sinks[index].claims().expect("over NATS"));
+    let began = |second| Timestamp::from_timestamp(second, 0).expect("a time");
+
+    let mut first = one.claim("aws.1.r.ec2:vpc").await.expect("an answer").expect("it is free");
+    assert!(other.claim("aws.1.r.ec2:vpc").await.expect("an answer").is_none(), "taken");
+    assert!(other.claim("aws.1.r.ec2:volume").await.expect("an answer").is_some(), "another one");
+    // kept for longer than it lasts by itself: each renewal says how long
+    let kept = tokio::time::timeout(Duration::from_millis(2500), first.keep()).await;
+    assert!(kept.is_err() && first.lease().is_held());
+    assert!(other.claim("aws.1.r.ec2:vpc").await.expect("an answer").is_none(), "still taken");
+
+    first.lease().lost().await;
+    until("it ends by itself", async || other.claim("aws.1.r.ec2:vpc").await.expect("an answer").is_some()).await;
+    let renewed = tokio::time::timeout(Duration::from_millis(500), first.keep()).await;
+    assert!(renewed.is_err() && !first.lease().is_held(), "what is another's is not renewed");
+    assert!(!first.done(began(1)).await.expect("an answer"), "nor ended");
+    assert_eq!(other.last("aws.1.r.ec2:vpc").await.expect("an answer"), None);
+
+    // its own, whose handle was dropped above
+    let second = other.claim("aws.1.r.ec2:vpc").await.expect("an answer").expect("its own");
+    assert!(second.done(began(2)).await.expect("an answer"));
+    assert_eq!(one.last("aws.1.r.ec2:vpc").await.expect("an answer"), Some(began(2)));
+    let third = one.claim("aws.1.r.ec2:vpc").await.expect("an answer").expect("free at once");
+    third.release().await;
+    assert!(other.claim("aws.1.r.ec2:vpc").await.expect("an answer").is_some(), "given back as it was");
+    assert_eq!(other.last("aws.1.r.ec2:vpc").await.expect("an answer"), Some(began(2)));
 }

@@ -62,7 +62,11 @@ pub(crate) async fn run(
     (history(&pipeline.db()), ids)
 }
 
-pub(crate) fn assert_same(found: &(Vec<Vec<String>>, Vec<String>), undisturbed: &(Vec<Vec<String>>, Vec<String>), what: &str) {
+pub(crate) fn assert_same(
+    found: &(Vec<Vec<String>>, Vec<String>),
+    undisturbed: &(Vec<Vec<String>>, Vec<String>),
+    what: &str,
+) {
     for (found, expected) in found.0.iter().zip(&undisturbed.0) {
         let differs = found.iter().zip(expected).find(|(found, expected)| found != expected);
         assert_eq!(differs, None, "{what}: first differing row");

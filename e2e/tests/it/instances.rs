@@ -18,8 +18,7 @@ const SHARING: [&str; 3] = ["enforcer", "decider", "notifier"];
 async fn shares(url: &str, stage: &str) -> Vec<u16> {
     let client = Client::connect(&NatsOptions { url: url.to_owned(), creds: None }).await.expect("NATS is there");
     let instances = client.instances().await.expect("an answer");
-    let mut shares: Vec<u16> =
-        instances.iter().filter(|one| one.stage == stage).map(|one| one.partitions).collect();
+    let mut shares: Vec<u16> = instances.iter().filter(|one| one.stage == stage).map(|one| one.partitions).collect();
     shares.sort_unstable();
     shares
 }
@@ -73,11 +72,9 @@ async fn instances_come_and_go() {
             _ => {
                 frozen(pipeline, &SHARING).await;
                 shared(&url, &[8, 8]).await;
-                for (stream, filter) in [
-                    ("POLICY", "elava.policy.>"),
-                    ("DECISION", "elava.decision.>"),
-                    ("EXECUTION", "elava.delivery.>"),
-                ] {
+                for (stream, filter) in
+                    [("POLICY", "elava.policy.>"), ("DECISION", "elava.decision.>"), ("EXECUTION", "elava.delivery.>")]
+                {
                     assert_once(&url, stream, filter).await;
                 }
             }
@@ -106,7 +103,8 @@ async fn a_second_detector_stands_by_and_takes_over() {
                 pipeline.start("detector", &["--health-addr", address]);
                 until("a stand-by", async || shares(&url, "detector").await == [0, 16]).await;
                 until("its health", async || health(address) == "ready, standing by").await;
-                let status = Command::new(binary("elava")).args(["status", "--nats", &url]).output().expect("elava runs");
+                let status =
+                    Command::new(binary("elava")).args(["status", "--nats", &url]).output().expect("elava runs");
                 let status = String::from_utf8_lossy(&status.stdout).into_owned();
                 assert!(status.contains("standing by") && status.contains("at work"), "{status}");
             }

@@ -6,6 +6,7 @@ mod day;
 mod export;
 mod instances;
 mod observer;
+mod observers;
 mod rebuild;
 mod same;
 
