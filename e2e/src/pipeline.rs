@@ -9,8 +9,8 @@ use crate::bins::{binary, checkout};
 /// The stages that read a stream, in order.
 pub const STAGES: [&str; 4] = ["detector", "enforcer", "decider", "notifier"];
 
-/// The shortest there is.
-const LEASE_TTL: &str = "1s";
+/// Short, and longer than a busy machine takes to renew it.
+const LEASE_TTL: &str = "2s";
 
 /// A port nobody listens on.
 ///

@@ -16,7 +16,7 @@ pub(crate) struct Coordinator {
 #[derive(Debug)]
 pub(crate) enum Turn {
     /// Ours: it is due, and nobody else is at it.
-    Ours(Option<Claim>),
+    Ours(Option<Box<Claim>>),
     /// Nobody's yet: it was scanned then.
     Done(Timestamp),
     /// Another observer is at it.
@@ -43,7 +43,7 @@ impl Coordinator {
         let Some(claim) = claims.claim(&name).await? else { return Ok(Turn::Busy) };
         // who had it until now may just have scanned it
         match claims.last(&name).await?.filter(|last| !is_due(Some(*last))) {
-            None => Ok(Turn::Ours(Some(claim))),
+            None => Ok(Turn::Ours(Some(Box::new(claim)))),
             Some(last) => {
                 claim.release().await;
                 Ok(Turn::Done(last))
@@ -65,7 +65,7 @@ pub(crate) fn lease(claim: Option<&Claim>) -> Lease {
 }
 
 /// Does `work` and keeps the claim meanwhile.
-pub(crate) async fn keep<T>(claim: &mut Option<Claim>, work: impl Future<Output = T>) -> T {
+pub(crate) async fn keep<T>(claim: &mut Option<Box<Claim>>, work: impl Future<Output = T>) -> T {
     let Some(claim) = claim else { return work.await };
     tokio::select! {
         done = work => done,
@@ -75,7 +75,7 @@ pub(crate) async fn keep<T>(claim: &mut Option<Claim>, work: impl Future<Output 
 
 /// Ends a claim. Whether it is noted for all observers that the scope was scanned: not when the scan
 /// was broken off, or the claim was lost.
-pub(crate) async fn end(claim: Option<Claim>, begun: Timestamp, stop: &CancellationToken) -> bool {
+pub(crate) async fn end(claim: Option<Box<Claim>>, begun: Timestamp, stop: &CancellationToken) -> bool {
     let Some(claim) = claim else { return true };
     if stop.is_cancelled() {
         claim.release().await;

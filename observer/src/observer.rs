@@ -144,7 +144,7 @@ impl Observer {
             let turn = others.turn(&job.scope, |last| wait(last).is_zero()).await;
             let is_turn = match turn {
                 Ok(Turn::Ours(mut claim)) => {
-                    let (begun, lease) = (now(), coordinator::lease(claim.as_ref()));
+                    let (begun, lease) = (now(), coordinator::lease(claim.as_deref()));
                     let scan = scan(job.kind, &job.place, sink, self.scan_timeout, stop, &lease);
                     let report = coordinator::keep(&mut claim, scan).await?;
                     complete = report.outcome == ScanOutcome::Complete;

@@ -1,11 +1,10 @@
 //! When a scope is scanned next. Pure.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use chrono::{Datelike, Timelike, Weekday};
 use elava_schemas::config::{Scanning, TierPattern};
-use elava_schemas::{Scope, Timestamp};
+use elava_schemas::{IdHasher, Scope, Timestamp};
 
 /// Intervals vary by a tenth either way, so that scopes drift apart.
 const JITTER: f64 = 0.1;
@@ -56,9 +55,9 @@ pub(crate) fn due(last: Option<Timestamp>, asked: Option<Timestamp>, interval: D
 /// From 0 to 1, the same for all observers: by when a scope was last scanned.
 #[must_use]
 pub(crate) fn chance(scope: &Scope, last: Option<Timestamp>) -> f64 {
-    let mut hasher = DefaultHasher::new();
-    (scope.to_string(), last.map(|last| last.timestamp_micros())).hash(&mut hasher);
-    f64::from(u32::try_from(hasher.finish() >> 32).unwrap_or_default()) / f64::from(u32::MAX)
+    let last = last.map_or(0, |last| last.timestamp_micros());
+    let hash = IdHasher::new("chance").part(scope.to_string()).part(last.to_le_bytes()).hex();
+    f64::from(u32::from_str_radix(&hash[..8], 16).expect("hexadecimal digits")) / f64::from(u32::MAX)
 }
 
 /// How long after a scan's start the next one is due. `random` is from 0 to 1.

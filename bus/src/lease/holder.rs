@@ -21,6 +21,8 @@ pub(crate) struct Holder {
     bucket: Bucket,
     stage: &'static str,
     groups: u16,
+    /// Where we begin to look for what is free.
+    first: u16,
     /// Says that we live.
     living: Option<Held>,
     held: BTreeMap<u16, Held>,
@@ -44,7 +46,8 @@ pub(crate) struct News {
 impl Holder {
     pub(crate) fn new(bucket: Bucket, stage: &'static str, groups: u16) -> Self {
         let (held, leaving) = (BTreeMap::new(), BTreeSet::new());
-        Self { bucket, stage, groups, living: None, held, leaving, renew_at: Instant::now() }
+        let first = u16::from(blake3::hash(bucket.instance.as_bytes()).as_bytes()[0]) % groups;
+        Self { bucket, stage, groups, first, living: None, held, leaving, renew_at: Instant::now() }
     }
 
     /// Our name.
@@ -88,29 +91,28 @@ impl Holder {
         if !intact {
             self.renew_each().await;
         }
-        let (mut living, mut own) = (0, 0);
-        for entry in entries.iter().filter(|entry| entry.key.starts_with("instance.")) {
-            if entry.key == self.key("instance", &self.bucket.instance) {
-                own = entry.revision;
-            } else {
-                living += usize::from(entry.body().is_some());
-            }
-        }
-        if self.living.is_none() {
-            let key = self.key("instance", &self.bucket.instance);
-            self.living = self.bucket.take(&key, None, own).await?;
-        }
+        let living = self.join(&entries).await?;
         let (free, others) = self.free(&entries, busy);
         let mine = self.held.keys().filter(|group| !self.leaving.contains(group)).copied().collect();
-        let first = (blake3::hash(self.bucket.instance.as_bytes()).as_bytes()[0] as u16) % self.groups;
         let Plan { take, give_up, mut is_hungry } =
-            plan(self.groups, living + 1, &mine, &free.keys().copied().collect(), first);
+            plan(self.groups, living, &mine, &free.keys().copied().collect(), self.first);
         let wanted = take.len();
         let taken = self.take(take.into_iter().map(|group| (group, free[&group]))).await;
         is_hungry |= taken.len() < wanted;
         self.leaving.extend(&give_up);
         let pause = if is_hungry { self.pause() } else { ttl::renewal(self.bucket.ttl) };
         Ok(News { taken, give_up, others, next: self.renew_at.min(Instant::now() + pause) })
+    }
+
+    /// Says that we live, where nobody knows; how many live, with us.
+    async fn join(&mut self, entries: &[Entry]) -> Result<usize, NatsError> {
+        let key = self.key("instance", &self.bucket.instance);
+        let own = entries.iter().find(|entry| entry.key == key);
+        if self.living.is_none() {
+            self.living = self.bucket.take(&key, None, own.map_or(0, |entry| entry.revision)).await?;
+        }
+        let others = entries.iter().filter(|entry| entry.key.starts_with("instance.") && entry.key != key);
+        Ok(1 + others.filter(|entry| entry.body().is_some()).count())
     }
 
     /// Forgets what is not ours any more, and learns the revisions of what is.

@@ -39,7 +39,7 @@ async fn shared(url: &str, expected: &[u16]) {
 /// Longer than a lease lasts.
 async fn frozen(pipeline: &Pipeline, stages: &[&str]) {
     stages.iter().for_each(|stage| pipeline.signal(stage, "STOP"));
-    tokio::time::sleep(Duration::from_millis(2500)).await;
+    tokio::time::sleep(Duration::from_millis(3500)).await;
     stages.iter().for_each(|stage| pipeline.signal(stage, "CONT"));
 }
 
@@ -103,10 +103,12 @@ async fn a_second_detector_stands_by_and_takes_over() {
                 pipeline.start("detector", &["--health-addr", address]);
                 until("a stand-by", async || shares(&url, "detector").await == [0, 16]).await;
                 until("its health", async || health(address) == "ready, standing by").await;
-                let status =
-                    Command::new(binary("elava")).args(["status", "--nats", &url]).output().expect("elava runs");
-                let status = String::from_utf8_lossy(&status.stdout).into_owned();
-                assert!(status.contains("standing by") && status.contains("at work"), "{status}");
+                until("elava status shows both", async || {
+                    let output = Command::new(binary("elava")).args(["status", "--nats", &url]).output();
+                    let status = String::from_utf8_lossy(&output.expect("elava runs").stdout).into_owned();
+                    status.contains("standing by") && status.contains("at work")
+                })
+                .await;
             }
             1 => {
                 pipeline.kill("detector");
