@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use elava_schemas::config::Config;
@@ -35,6 +36,10 @@ pub struct StageArgs<P: Args = PipeArgs> {
     /// Check flags and configuration, contact nothing, and exit
     #[arg(long)]
     pub check: bool,
+
+    /// How long what an instance holds stays its own without a sign of life, in whole seconds [default: 3s; a scope that is being scanned 30s]
+    #[arg(long, env = "ELAVA_LEASE_TTL", value_name = "DURATION", value_parser = crate::lease::ttl::parse)]
+    pub lease_ttl: Option<Duration>,
 
     /// Where /healthz, /readyz and /metrics are served, or `off` [default: a loopback port of the stage's own; off in a pipe]
     #[arg(long, env = "ELAVA_HEALTH_ADDR", value_name = "ADDR")]

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::metrics::Metrics;
-use crate::{Batch, Failure, Output, Page, Rejection, Source, Stage};
+use crate::{Batch, Failure, Lease, Output, Page, Rejection, Source, Stage};
 
 /// How often a batch is tried before it is taken apart.
 pub(crate) const ATTEMPTS: u32 = 5;
@@ -20,6 +20,8 @@ pub(crate) struct Handling<'a, S> {
     pub(crate) metrics: &'a Metrics,
     /// Once cancelled, nothing is tried again.
     pub(crate) cancel: &'a CancellationToken,
+    /// Once lost, nothing is tried again either.
+    pub(crate) lease: &'a Lease,
     /// How often to try while something outside is missing; `None` for as long as it takes.
     pub(crate) patience: Option<u32>,
 }
@@ -74,6 +76,7 @@ impl<S: Stage> Handling<'_, S> {
             warn!(source = %batch.source, attempt, pause_ms = pause.as_millis(), error, "batch failed; trying again");
             tokio::select! {
                 () = self.cancel.cancelled() => return Ok(None),
+                () = self.lease.lost() => return Ok(None),
                 () = tokio::time::sleep(pause) => {}
             }
         }

@@ -22,11 +22,8 @@ pub(crate) async fn serve(address: &str, metrics: Arc<Metrics>, cancel: Cancella
         .route(
             "/readyz",
             get(move || async move {
-                if ready.is_ready() {
-                    (StatusCode::OK, "ready\n")
-                } else {
-                    (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
-                }
+                let status = if ready.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+                (status, ready.state() + "\n")
             }),
         )
         .route("/metrics", get(move || async move { metrics.text() }));

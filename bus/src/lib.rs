@@ -8,6 +8,8 @@ mod dead;
 mod handling;
 mod health;
 mod healthcheck;
+mod instance;
+mod lease;
 mod metrics;
 mod nats;
 mod page;
@@ -18,15 +20,18 @@ mod run;
 mod sink;
 mod stage;
 mod subject;
+mod tenure;
 mod topology;
 
 pub use handling::panic_text;
 pub use healthcheck::{HealthcheckArgs, HealthcheckError, StageCommand};
+pub use lease::Lease;
+pub use lease::claim::{Claim, Claims};
 pub use nats::{NatsError, NatsOptions};
 pub use page::{MAX_LINE_BYTES, MAX_PAGE_BYTES, MAX_PAGE_ROWS, Page, Pager};
 pub use replay::{Replayed, replay};
-pub use request::{Client, Lines, Progress, RequestError, Usage};
-pub use run::{BusError, filter, run, stop_on_signals};
+pub use request::{Client, Lines, LivingInstance, Progress, RequestError, Usage};
+pub use run::{BusError, filter, run, run_when_leased, stop_on_signals};
 pub use sink::{Asked, Sink, SinkError};
 pub use stage::{
     Batch, Consumes, Emit, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, StateChange,

@@ -2,20 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
 
-use crate::{Batch, Failure, Output};
+use crate::{Batch, Failure, Output, PARTITIONS, Source};
 
 /// The counters of one stage. Cheap to update from every partition.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     stage: &'static str,
-    sources: u64,
-    ready: AtomicU64,
+    /// How many sources are to be read, and how many are.
+    sources: AtomicI64,
+    ready: AtomicI64,
+    /// Whether it is known which those are.
+    joined: AtomicBool,
+    /// How many partitions are leased by this instance; negative where there is nothing to share.
+    held: AtomicI64,
     unavailable: AtomicU64,
     received: AtomicU64,
     emitted: AtomicU64,
@@ -30,11 +35,13 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn new(stage: &'static str, sources: u64) -> Self {
+    pub(crate) fn new(stage: &'static str, sources: i64) -> Self {
         Self {
             stage,
-            sources,
-            ready: AtomicU64::new(0),
+            sources: AtomicI64::new(sources),
+            ready: AtomicI64::new(0),
+            joined: AtomicBool::new(true),
+            held: AtomicI64::new(-1),
             unavailable: AtomicU64::new(0),
             received: AtomicU64::new(0),
             emitted: AtomicU64::new(0),
@@ -48,14 +55,63 @@ impl Metrics {
         }
     }
 
+    /// Of an instance that shares sources with others, and does not know yet which are its own.
+    pub(crate) fn shared(stage: &'static str) -> Self {
+        Self { joined: AtomicBool::new(false), held: AtomicI64::new(0), ..Self::new(stage, 0) }
+    }
+
     /// One more source is being read.
     pub(crate) fn ready(&self) {
         self.ready.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The same, until what this returns is dropped.
+    pub(crate) fn reading(&self) -> impl Drop + '_ {
+        self.ready();
+        Reading(self)
+    }
+
+    /// So many more sources are to be read.
+    pub(crate) fn expects(&self, sources: usize) -> impl Drop + '_ {
+        let sources = i64::try_from(sources).unwrap_or_default();
+        self.sources.fetch_add(sources, Ordering::Relaxed);
+        Expected { metrics: self, sources }
+    }
+
+    /// Whether the other instances know of this one.
+    pub(crate) fn joined(&self, joined: bool) {
+        self.joined.store(joined, Ordering::Relaxed);
+    }
+
+    /// How many partitions are leased.
+    pub(crate) fn holds(&self, partitions: u64) {
+        self.held.store(i64::try_from(partitions).unwrap_or_default(), Ordering::Relaxed);
+    }
+
+    /// A source is no longer read here.
+    pub(crate) fn left(&self, source: &Source) {
+        self.lag().remove(&source.to_string());
+    }
+
+    fn lag(&self) -> MutexGuard<'_, BTreeMap<String, (u64, f64)>> {
+        self.lag.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether every source is being read and nothing outside is missing.
     pub(crate) fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Relaxed) >= self.sources && self.unavailable.load(Ordering::Relaxed) == 0
+        let count = |count: &AtomicI64| count.load(Ordering::Relaxed);
+        let all_read = count(&self.ready) >= count(&self.sources);
+        all_read && self.joined.load(Ordering::Relaxed) && self.unavailable.load(Ordering::Relaxed) == 0
+    }
+
+    /// In a few words, whether it is ready and what for.
+    pub(crate) fn state(&self) -> String {
+        match self.held.load(Ordering::Relaxed) {
+            _ if !self.is_ready() => "not ready".to_owned(),
+            0 => "ready, standing by".to_owned(),
+            1.. => format!("ready, {} of {PARTITIONS} partitions", self.held.load(Ordering::Relaxed)),
+            _ => "ready".to_owned(),
+        }
     }
 
     /// A batch was handled.
@@ -69,8 +125,7 @@ impl Metrics {
         self.last_millis.store(now.timestamp_millis(), Ordering::Relaxed);
         let newest = batch.pages.last().map_or(now, |page| page.received_at);
         let age = if pending == 0 { 0.0 } else { (now - newest).as_seconds_f64().max(0.0) };
-        let mut lag = self.lag.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        lag.insert(batch.source.to_string(), (pending, age));
+        self.lag().insert(batch.source.to_string(), (pending, age));
     }
 
     /// Rows were handed over to be stored, by a source of messages.
@@ -114,12 +169,15 @@ impl Metrics {
             ("elava_last_batch_timestamp_seconds", "gauge", "When the last batch was handled.", last),
             ("elava_ready", "gauge", "Whether every source is being read.", f64::from(u8::from(self.is_ready()))),
         ];
-        for (name, kind, help, value) in rows {
+        let held = self.held.load(Ordering::Relaxed);
+        let leases =
+            (held >= 0).then_some(("elava_leases_held", "gauge", "Partitions leased by this instance.", held as f64));
+        for (name, kind, help, value) in rows.into_iter().chain(leases) {
             let stage = self.stage;
             writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{{stage=\"{stage}\"}} {value}")
                 .expect("writing to a String does not fail");
         }
-        let lag = self.lag.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let lag = self.lag().clone();
         for (name, help, pick) in [
             ("elava_pending_messages", "Messages still to be read.", 0),
             ("elava_oldest_pending_seconds", "Age of the message last handled while others wait.", 1),
@@ -132,6 +190,25 @@ impl Metrics {
             }
         }
         text
+    }
+}
+
+struct Reading<'a>(&'a Metrics);
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.ready.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+struct Expected<'a> {
+    metrics: &'a Metrics,
+    sources: i64,
+}
+
+impl Drop for Expected<'_> {
+    fn drop(&mut self) {
+        self.metrics.sources.fetch_sub(self.sources, Ordering::Relaxed);
     }
 }
 

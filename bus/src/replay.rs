@@ -13,7 +13,7 @@ use crate::metrics::Metrics;
 use crate::nats::reader::page;
 use crate::nats::{Nats, NatsError};
 use crate::run::{BusError, PATIENCE};
-use crate::{Batch, NatsOptions, Page, Source, Stage, Stream};
+use crate::{Batch, Lease, NatsOptions, Page, Source, Stage, Stream};
 
 /// How often a page is tried while something outside is missing.
 const PATIENT: u32 = 10;
@@ -35,7 +35,8 @@ pub async fn replay<S: Stage>(options: &NatsOptions, stage: &S, from: Option<Tim
     let nats = Nats::connect(&format!("elava-{}-replay", S::SPEC.name), options, PATIENCE).await?;
     let metrics = Metrics::new(S::SPEC.name, 0);
     let cancel = CancellationToken::new();
-    let handling = Handling { stage, metrics: &metrics, cancel: &cancel, patience: Some(PATIENT) };
+    let lease = Lease::unlimited();
+    let handling = Handling { stage, metrics: &metrics, cancel: &cancel, lease: &lease, patience: Some(PATIENT) };
     let mut replayed = Replayed::default();
     for stream in S::SPEC.inputs {
         for partition in 0..stream.partitions() {

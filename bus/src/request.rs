@@ -1,20 +1,23 @@
 //! Requests and answers over core NATS: NDJSON pages to the asker's inbox, the last one marked. While an answer is
 //! made, empty pages tell the asker so.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::context::GetStreamErrorKind;
-use async_nats::{HeaderMap, StatusCode, Subject};
+use async_nats::{HeaderMap, StatusCode, Subject, Subscriber};
 use bytes::{Bytes, BytesMut};
+use elava_schemas::{Timestamp, micros};
 use futures::{StreamExt, TryStreamExt};
 use serde::Serialize;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::nats::publish::Outgoing;
-use crate::nats::streams::state_stream;
+use crate::nats::streams::{LEASE_BUCKET, state_stream};
 use crate::nats::{Nats, NatsError, NatsOptions};
 use crate::{MAX_PAGE_BYTES, Stage, Stream, message_subject};
 
@@ -71,6 +74,19 @@ pub struct Progress {
     pub in_progress: u64,
     /// Whether somebody is reading.
     pub reading: bool,
+}
+
+/// One living instance of a stage.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+pub struct LivingInstance {
+    /// The stage.
+    pub stage: String,
+    /// Its name: host, process, and what tells it from all others.
+    pub instance: String,
+    /// Since when it lives.
+    pub since: Timestamp,
+    /// How many partitions it has; none where it stands by.
+    pub partitions: u16,
 }
 
 /// How full one stream is.
@@ -181,6 +197,37 @@ impl Client {
         Ok(progress)
     }
 
+    /// Who is at work: the instances of every stage, and how they share its partitions.
+    ///
+    /// # Errors
+    /// When JetStream does not answer.
+    pub async fn instances(&self) -> Result<Vec<LivingInstance>, RequestError> {
+        match self.nats.js.get_stream(format!("KV_{LEASE_BUCKET}")).await {
+            Ok(_) => {}
+            // nobody ever was
+            Err(error) if matches!(error.kind(), GetStreamErrorKind::JetStream(_)) => return Ok(Vec::new()),
+            Err(error) => return Err(NatsError::request("asking about the leases", error).into()),
+        }
+        let filters = ["instance.>", "group.>"].map(str::to_owned);
+        let entries = match tokio::time::timeout(PATIENCE, self.nats.leases(&filters)).await {
+            Ok(entries) => entries?,
+            Err(elapsed) => return Err(NatsError::request("reading the leases", elapsed).into()),
+        };
+        let mut instances = BTreeMap::new();
+        for entry in &entries {
+            let (Some(body), Some(stage)) = (entry.body(), entry.key.split('.').nth(1)) else { continue };
+            let found = instances.entry((stage.to_owned(), body.instance.clone())).or_insert_with(|| LivingInstance {
+                stage: stage.to_owned(),
+                instance: body.instance,
+                since: micros(body.since),
+                partitions: 0,
+            });
+            found.partitions += body.partitions.unwrap_or(0);
+            found.since = found.since.min(micros(body.since));
+        }
+        Ok(instances.into_values().collect())
+    }
+
     /// How full every stream is, and the bucket of the stages' state. Those that are not there are left out.
     ///
     /// # Errors
@@ -205,30 +252,45 @@ impl Client {
     }
 }
 
-/// Answers the requests that a stage takes, until `cancel`.
+/// Answers the requests that a stage takes, until `cancel`; the stage is let go of then.
 pub(crate) async fn answer_for<S: Stage>(
-    nats: &Nats,
+    nats: Nats,
     stage: Arc<S>,
     cancel: CancellationToken,
 ) -> Result<(), NatsError> {
+    let mut subjects = JoinSet::new();
     for subject in stage.subjects() {
         let asked = nats.client.queue_subscribe(*subject, S::SPEC.name.to_owned()).await;
-        let mut asked = asked.map_err(|error| NatsError::request(format!("subscribing to {subject}"), error))?;
-        let (client, stage, stop) = (nats.client.clone(), Arc::clone(&stage), cancel.clone());
-        let turns = Arc::new(Semaphore::new(AT_ONCE));
-        let answering = async move {
-            while let Some(message) = asked.next().await {
-                let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
-                let (client, stage, cancel) = (client.clone(), Arc::clone(&stage), stop.clone());
-                tokio::spawn(async move {
-                    answer(&client, stage.as_ref(), message, &cancel).await;
-                    drop(turn);
-                });
-            }
-        };
-        tokio::spawn(cancel.clone().run_until_cancelled_owned(answering));
+        let asked = asked.map_err(|error| NatsError::request(format!("subscribing to {subject}"), error))?;
+        subjects.spawn(answer_all(nats.client.clone(), Arc::clone(&stage), asked, cancel.clone()));
     }
+    drop(stage);
+    while subjects.join_next().await.is_some() {}
     Ok(())
+}
+
+/// Answers what is asked on one subject.
+async fn answer_all<S: Stage>(
+    client: async_nats::Client,
+    stage: Arc<S>,
+    mut asked: Subscriber,
+    cancel: CancellationToken,
+) {
+    let turns = Arc::new(Semaphore::new(AT_ONCE));
+    let mut answers = JoinSet::new();
+    let mut next = async || {
+        let turn = Arc::clone(&turns).acquire_owned().await.ok()?;
+        Some((turn, asked.next().await?))
+    };
+    while let Some((turn, message)) = cancel.run_until_cancelled(next()).await.flatten() {
+        while answers.try_join_next().is_some() {}
+        let (client, stage, cancel) = (client.clone(), Arc::clone(&stage), cancel.clone());
+        answers.spawn(async move {
+            answer(&client, stage.as_ref(), message, &cancel).await;
+            drop(turn);
+        });
+    }
+    while answers.join_next().await.is_some() {}
 }
 
 /// Answers one request; gives up when the stage is told to stop.

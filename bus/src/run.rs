@@ -4,19 +4,21 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::cli::{Finished, StageArgs};
+use crate::instance::Instance;
+use crate::lease::bucket::Bucket;
+use crate::lease::holder::Holder;
+use crate::lease::ttl;
 use crate::metrics::Metrics;
-use crate::nats::source::SourceRunner;
 use crate::nats::{Nats, NatsError, NatsOptions};
-use crate::{Failure, Position, Source, Stage, Stream, health, pipe, request};
+use crate::tenure::Supply;
+use crate::{Failure, Stage, health, pipe, request};
 
 /// How long a stage may take to finish what it has begun when told to stop.
-const DRAIN: Duration = Duration::from_secs(25);
+pub(crate) const DRAIN: Duration = Duration::from_secs(25);
 /// How long a stage waits for a server that is not there yet.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -51,6 +53,14 @@ pub enum BusError {
         /// Why.
         source: std::io::Error,
     },
+    /// What this one had open is another's.
+    #[error("{by} has taken over as {stage}; this one ends, to stand by when it is started again")]
+    TakenOver {
+        /// The stage.
+        stage: &'static str,
+        /// The instance that has the lease now.
+        by: String,
+    },
     /// Stopping took too long.
     #[error("not everything begun was finished within {} s of being told to stop", DRAIN.as_secs())]
     Drain,
@@ -71,7 +81,7 @@ pub async fn run<S: Stage>(args: &StageArgs, stage: S) -> Result<Finished, BusEr
         serve_health(args.health_addr.as_deref(), None, &metrics, &cancel).await?;
         return pipe::run(args, stage, (std::io::stdin(), std::io::stdout()), metrics, cancel).await;
     };
-    run_nats(args, &options, stage, cancel).await
+    run_nats(args, &options, Supply::Ready(Arc::new(stage)), cancel).await
 }
 
 /// Runs a stage as a filter over any input and output, as [`run`] does over the standard ones.
@@ -88,16 +98,30 @@ pub async fn filter<S: Stage>(
     pipe::run(args, stage, (input, output), metrics, CancellationToken::new()).await
 }
 
+/// Runs a stage that holds something only one process can have, such as a file: `open` is called with
+/// the number of a group of partitions once the lease on it is held, and not before. Until then the
+/// process stands by.
+///
+/// # Errors
+/// [`BusError`] when it cannot go on, or when another instance has taken over what this one had open.
+pub async fn run_when_leased<S: Stage>(
+    args: &StageArgs,
+    options: &NatsOptions,
+    open: impl Fn(u16) -> Result<S, Failure> + Send + Sync + 'static,
+) -> Result<Finished, BusError> {
+    let cancel = CancellationToken::new();
+    stop_on_signals(cancel.clone());
+    run_nats(args, options, Supply::Opened(Arc::new(open)), cancel).await
+}
+
 async fn run_nats<S: Stage>(
     args: &StageArgs,
     options: &NatsOptions,
-    stage: S,
+    supply: Supply<S>,
     cancel: CancellationToken,
 ) -> Result<Finished, BusError> {
     let spec = S::SPEC;
-    let sources = spec.inputs.iter().flat_map(|stream| (0..stream.partitions()).map(|partition| (*stream, partition)));
-    let sources: Vec<_> = sources.collect();
-    let metrics = Arc::new(Metrics::new(spec.name, sources.len() as u64));
+    let metrics = Arc::new(Metrics::shared(spec.name));
     serve_health(args.health_addr.as_deref(), Some(spec.health_port), &metrics, &cancel).await?;
 
     let name = format!("elava-{}", spec.name);
@@ -106,63 +130,18 @@ async fn run_nats<S: Stage>(
         nats = Nats::connect(&name, options, PATIENCE) => nats?,
     };
     nats.ensure_streams().await?;
-    let stage = Arc::new(stage);
-    request::answer_for(&nats, Arc::clone(&stage), cancel.clone()).await?;
-
-    // The history holds what the observations showed; the stream must not fill up with them.
-    let trimmed = spec.inputs.iter().filter(|stream| spec.position == Position::Own && **stream == Stream::Observation);
-    for stream in trimmed {
-        let keep_room = nats.clone().keep_room(spec.name, *stream);
-        let cancel = cancel.clone();
-        tokio::spawn(async move { cancel.run_until_cancelled(keep_room).await });
+    if let Supply::Ready(stage) = &supply {
+        tokio::spawn(request::answer_for(nats.clone(), Arc::clone(stage), cancel.clone()));
     }
-    let mut tasks = JoinSet::new();
-    let in_flight = Arc::new(Semaphore::new(spec.in_flight));
-    for (stream, partition) in sources {
-        let runner = SourceRunner {
-            stage: Arc::clone(&stage),
-            nats: nats.clone(),
-            source: Source::Partition { stream, partition },
-            metrics: Arc::clone(&metrics),
-            cancel: cancel.clone(),
-            in_flight: Arc::clone(&in_flight),
-        };
-        tasks.spawn(runner.run(stream, partition));
-    }
-    info!(stage = spec.name, sources = tasks.len(), "stage is running");
-    let result = join(tasks, &cancel).await;
+    let bucket = Bucket::new(nats.clone(), args.lease_ttl.unwrap_or(ttl::PARTITION));
+    info!(stage = spec.name, instance = bucket.instance, "stage is running");
+    let holder = Holder::new(bucket, spec.name, spec.groups);
+    let result = Instance::new(nats.clone(), metrics, supply, holder, cancel).run().await;
     // Without a server it would wait for one.
     if !matches!(tokio::time::timeout(Duration::from_secs(2), nats.client.flush()).await, Ok(Ok(()))) {
         warn!("last acknowledgements may not have been sent; the positions are kept elsewhere");
     }
     result.map(|()| Finished::Clean)
-}
-
-/// Waits for all tasks; the first failure stops the others. Bounded once told to stop.
-async fn join(mut tasks: JoinSet<Result<(), BusError>>, cancel: &CancellationToken) -> Result<(), BusError> {
-    let mut result = Ok(());
-    let deadline = async {
-        cancel.cancelled().await;
-        tokio::time::sleep(DRAIN).await;
-    };
-    tokio::pin!(deadline);
-    loop {
-        let ended = tokio::select! {
-            () = &mut deadline => return result.and(Err(BusError::Drain)),
-            ended = tasks.join_next() => ended,
-        };
-        let outcome = match ended {
-            None => return result,
-            Some(Ok(outcome)) => outcome,
-            Some(Err(panic)) => Err(BusError::Panicked(panic)),
-        };
-        if let Err(error) = outcome
-            && result.is_ok()
-        {
-            cancel.cancel();
-            result = Err(error);
-        }
-    }
 }
 
 /// Serves health where `given`, else on the loopback `port`, else nowhere.

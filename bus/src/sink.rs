@@ -14,12 +14,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::cli::StageArgs;
+use crate::lease::bucket::Bucket;
+use crate::lease::ttl;
 use crate::metrics::Metrics;
 use crate::nats::publish::Outgoing;
 use crate::nats::{Nats, NatsError};
 use crate::request::{Lines, reply};
 use crate::run::{BusError, serve_health};
-use crate::{Emit, Pager};
+use crate::{Claims, Emit, Pager};
 
 /// Pages in flight over all handles: bounds memory when the server is slow or a stream is full.
 const IN_FLIGHT: usize = 64;
@@ -64,6 +66,7 @@ struct StreamTarget {
     nats: Nats,
     name: &'static str,
     room: Arc<Semaphore>,
+    lease_ttl: Duration,
 }
 
 impl Clone for Sink {
@@ -83,7 +86,8 @@ impl Sink {
             Some(options) => {
                 let nats = Nats::connect(&format!("elava-{name}"), &options, PATIENCE).await?;
                 nats.ensure_streams().await?;
-                Target::Stream(Arc::new(StreamTarget { nats, name, room: Arc::new(Semaphore::new(IN_FLIGHT)) }))
+                let (room, lease_ttl) = (Arc::new(Semaphore::new(IN_FLIGHT)), args.lease_ttl.unwrap_or(ttl::SCAN));
+                Target::Stream(Arc::new(StreamTarget { nats, name, room, lease_ttl }))
             }
         };
         Ok(Self { target, metrics: Arc::new(Metrics::new(name, 0)), pending: Mutex::default() })
@@ -162,6 +166,13 @@ impl Sink {
             stored.map_err(SinkError::Panicked)?;
         }
         Ok(())
+    }
+
+    /// By which the instances of this name share what they do, as one of them; `None` in a pipe.
+    #[must_use]
+    pub fn claims(&self) -> Option<Claims> {
+        let Target::Stream(stream) = &self.target else { return None };
+        Some(Claims::new(Bucket::new(stream.nats.clone(), stream.lease_ttl)))
     }
 
     /// Requests on `subject`, shared among the instances of this name; `None` in a pipe.

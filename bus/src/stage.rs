@@ -11,7 +11,7 @@ use std::future::Future;
 use bytes::Bytes;
 use elava_schemas::{Kind, Message, ParseError};
 
-use crate::{Page, Stream, message_subject};
+use crate::{Lease, Page, Stream, message_subject};
 
 /// A stage of the pipeline.
 pub trait Stage: Send + Sync + 'static {
@@ -21,7 +21,19 @@ pub trait Stage: Send + Sync + 'static {
     /// Handles one batch: pages of one source, in order. Called for several sources at once.
     fn handle(&self, batch: &Batch) -> impl Future<Output = Result<Output, Failure>> + Send;
 
-    /// Called once per source before its first batch: where to go on, and what is still to be sent.
+    /// Called before [`Stage::resume`]: this instance works on `source` now, for as long as the lease is
+    /// held. A stage with effects that cannot be taken back asks it right before each.
+    fn taken(&self, source: &Source, lease: &Lease) {
+        let _ = (source, lease);
+    }
+
+    /// This instance works on `source` no longer; what it remembers of it may be forgotten.
+    fn left(&self, source: &Source) {
+        let _ = source;
+    }
+
+    /// Called before the first batch of a source, and again when it is taken again: where to go on, and
+    /// what is still to be sent.
     ///
     /// `checkpoint` is the last input position whose outputs are stored downstream, `state` what
     /// the stage last returned as [`Output::state`] for this source. The default goes on after
@@ -78,6 +90,9 @@ pub struct StageSpec {
     pub consumes: fn(Kind) -> Consumes,
     /// Who remembers how far it has read.
     pub position: Position,
+    /// In how many groups its partitions are leased, each by one instance at a time: 16 where each is by
+    /// itself, 1 where one instance has all of them.
+    pub groups: u16,
     /// How many pages it is given at most at once.
     pub batch_pages: usize,
     /// How many batches are handled and stored at once, over all sources: bounds memory.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use elava_bus::{
-    Batch, Consumes, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, Stream,
+    Batch, Consumes, Failure, Output, PARTITIONS, Position, Rejection, Resume, Source, Stage, StageSpec, Stream,
     scope_subject_matches,
 };
 use elava_schemas::config::Config;
@@ -99,6 +99,7 @@ impl Stage for Decider {
             _ => Consumes::Passes,
         },
         position: Position::Checkpoint,
+        groups: PARTITIONS,
         batch_pages: 40,
         in_flight: 16,
         health_port: 9313,
@@ -122,6 +123,10 @@ impl Stage for Decider {
         let (memory, position) = Memory::read(state)?;
         lock(&self.sources).insert(source.clone(), Arc::new(Mutex::new(memory)));
         Ok(Resume { from: position.map_or(1, |position| position + 1), pending: Vec::new(), rejected: Vec::new() })
+    }
+
+    fn left(&self, source: &Source) {
+        lock(&self.sources).remove(source);
     }
 }
 

@@ -1,12 +1,13 @@
 //! `elava-detector` itself: the stage over its file, with what serves it and what keeps it small.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use elava_bus::BusError;
 use elava_bus::cli::{Finished, StageArgs, chain, usage_error};
+use elava_bus::{BusError, Failure};
+use elava_schemas::config::Config;
 
-use crate::live::{LiveArgs, Token, TokenError};
+use crate::live::{LiveArgs, LiveOptions, Token, TokenError};
 use crate::{Detector, SetupError};
 
 /// The flags of `elava-detector`.
@@ -47,18 +48,33 @@ pub enum DetectError {
 /// [`DetectError`].
 pub async fn detect(args: DetectArgs) -> Result<Finished, DetectError> {
     let config = args.bus.start("elava-detector");
+    // before anything is opened: a stand-by says at once what can never work
+    Detector::check(&config)?;
     if args.bus.check {
-        Detector::check(&config)?;
         return Ok(Finished::Clean);
     }
     let token = Token::from_environment()?;
-    let mut detector = Detector::open(&args.db, &config)?.export_below(args.export_dir.as_deref());
     let options = args.live.options(&args.db, args.bus.nats.is_none(), token);
-    if let Some(options) = options.unwrap_or_else(|error| usage_error("elava-detector", &error))
-        && let Err(error) = detector.serve_sql(&options)
+    let live = options.unwrap_or_else(|error| usage_error("elava-detector", &error));
+    let DetectArgs { bus, db, export_dir, .. } = args;
+    let open = move || open(&db, &config, export_dir.as_deref(), live.as_ref());
+    let Some(options) = bus.nats_options() else { return Ok(elava_bus::run(&bus, open()?).await?) };
+    Ok(elava_bus::run_when_leased(&bus, &options, move |_| open().map_err(Failure::from)).await?)
+}
+
+/// Opens the history, and begins what is done beside detection.
+fn open(
+    db: &Path,
+    config: &Config,
+    export_dir: Option<&Path>,
+    live: Option<&LiveOptions>,
+) -> Result<Detector, SetupError> {
+    let mut detector = Detector::open(db, config)?.export_below(export_dir);
+    if let Some(options) = live
+        && let Err(error) = detector.serve_sql(options)
     {
         tracing::warn!(error = chain(&error), "no live SQL; detection goes on without");
     }
     detector.thin_daily(&config.history.retention, chrono::Utc::now)?;
-    Ok(elava_bus::run(&args.bus, detector).await?)
+    Ok(detector)
 }

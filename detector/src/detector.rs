@@ -128,6 +128,18 @@ fn settings(config: &Config) -> Result<Settings, SetupError> {
     })
 }
 
+impl From<SetupError> for Failure {
+    fn from(error: SetupError) -> Self {
+        match &error {
+            // another process has it, or its disk is not there
+            SetupError::History(HistoryError::Open { .. } | HistoryError::Sql { .. }) => {
+                Self::Unavailable(error.into())
+            }
+            SetupError::Prices(_) | SetupError::History(_) | SetupError::Thread(_) => Self::Fatal(error.into()),
+        }
+    }
+}
+
 impl Stage for Detector {
     const SPEC: StageSpec = StageSpec {
         name: "detector",
@@ -135,6 +147,8 @@ impl Stage for Detector {
         output: Some(Stream::Change),
         consumes,
         position: Position::Own,
+        // one file, which one process writes
+        groups: 1,
         batch_pages: 20,
         // one being read, one applied, one stored downstream
         in_flight: 3,

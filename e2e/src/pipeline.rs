@@ -9,6 +9,9 @@ use crate::bins::{binary, checkout};
 /// The stages that read a stream, in order.
 pub const STAGES: [&str; 4] = ["detector", "enforcer", "decider", "notifier"];
 
+/// Short, and longer than a busy machine takes to renew it.
+const LEASE_TTL: &str = "2s";
+
 /// A port nobody listens on.
 ///
 /// # Panics
@@ -77,7 +80,10 @@ impl Pipeline {
             std::fs::OpenOptions::new().create(true).append(true).open(path).expect("a log file")
         };
         let mut command = stage_command(stage, &self.db());
-        command.args(["--nats", &self.url, "--health-addr", "off"]).args(extra).stdin(Stdio::null());
+        command.args(["--nats", &self.url]).args(extra).stdin(Stdio::null());
+        if !extra.contains(&"--health-addr") {
+            command.args(["--health-addr", "off"]);
+        }
         if stage == "detector" && !extra.contains(&"--sql-addr") {
             // one address, many tests at once
             command.args(["--sql-addr", "off"]);
@@ -86,13 +92,55 @@ impl Pipeline {
         self.running.push((stage, command.spawn().expect("the stage starts")));
     }
 
-    /// SIGKILL.
+    /// The running process of a stage that was started first.
+    fn first(&self, stage: &str) -> usize {
+        self.running.iter().position(|(name, _)| *name == stage).expect("the stage runs")
+    }
+
+    /// Sends a signal, such as `STOP`, to the process of a stage that was started first.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn signal(&self, stage: &str, signal: &str) {
+        send(&self.running[self.first(stage)].1, signal);
+    }
+
+    /// The process of a stage that was started first.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn pid(&self, stage: &str) -> u32 {
+        self.running[self.first(stage)].1.id()
+    }
+
+    /// SIGTERM to the process that was started first; waits until it has ended well.
+    ///
+    /// # Panics
+    /// When it ends with an error.
+    pub fn terminate(&mut self, stage: &str) {
+        let (stage, child) = self.running.remove(self.first(stage));
+        end_well(stage, child);
+    }
+
+    /// Whether the process that was started first has ended by itself, and its exit code; it is
+    /// forgotten then.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn ended(&mut self, stage: &str) -> Option<i32> {
+        let first = self.first(stage);
+        let status = self.running[first].1.try_wait().expect("it can be asked")?;
+        self.running.remove(first);
+        Some(status.code().unwrap_or(-1))
+    }
+
+    /// SIGKILL to the process that was started first.
     ///
     /// # Panics
     /// When it does not run.
     pub fn kill(&mut self, stage: &str) {
-        let at = self.running.iter().position(|(name, _)| *name == stage).expect("the stage runs");
-        let (_, mut child) = self.running.remove(at);
+        let (_, mut child) = self.running.remove(self.first(stage));
         child.kill().expect("it can be killed");
         child.wait().expect("and waited for");
     }
@@ -102,11 +150,8 @@ impl Pipeline {
     /// # Panics
     /// When one ends with an error.
     pub fn stop(&mut self) {
-        for (stage, mut child) in self.running.drain(..) {
-            let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
-            assert!(killed.success(), "{stage} had already ended");
-            let status = child.wait().expect("it can be waited for");
-            assert!(status.success(), "{stage} ended with {status}");
+        for (stage, child) in self.running.drain(..) {
+            end_well(stage, child);
         }
     }
 }
@@ -129,9 +174,21 @@ impl Drop for Pipeline {
     }
 }
 
+fn send(child: &Child, signal: &str) {
+    let sent = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
+    assert!(sent.expect("kill runs").success(), "the process has already ended");
+}
+
+fn end_well(stage: &str, mut child: Child) {
+    send(&child, "TERM");
+    let status = child.wait().expect("it can be waited for");
+    assert!(status.success(), "{stage} ended with {status}");
+}
+
 fn stage_command(stage: &str, db: &Path) -> Command {
     let mut command = Command::new(binary(&format!("elava-{stage}")));
-    command.current_dir(checkout());
+    // whoever is killed is followed soon
+    command.current_dir(checkout()).env("ELAVA_LEASE_TTL", LEASE_TTL);
     match stage {
         "detector" => {
             command.arg("--db").arg(db);

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use elava_bus::Lease;
 use elava_schemas::{Decision, Delivery, DeliveryId, DeliveryOutcome, micros};
 use tracing::{info, warn};
 
@@ -23,6 +24,8 @@ pub(crate) struct Post {
 pub(crate) enum Stop {
     #[error("{channel} did not take a decision in {attempts} attempts: {error}")]
     Exhausted { channel: String, attempts: u32, error: String },
+    #[error("another instance may have taken over")]
+    NotOurs,
     #[error("cannot write notifications to standard output")]
     Closed(#[source] std::io::Error),
 }
@@ -41,6 +44,7 @@ impl Post {
         channel: &Channel,
         decisions: &[Decision],
         in_pipe: bool,
+        lease: &Lease,
     ) -> Result<Deliveries, Stop> {
         let mut deliveries = Vec::new();
         for (index, decision) in decisions.iter().enumerate() {
@@ -56,7 +60,7 @@ impl Post {
                 None if in_pipe && matches!(channel, Channel::Stdout(stdout) if stdout.style == Style::Ndjson) => {
                     self.receipt(id, decision, name, 1, Ok(()))
                 }
-                None => self.deliver_one(channel, decision, id, name).await?,
+                None => self.deliver_one(channel, decision, (id, name), lease).await?,
             };
             self.delivered.lock().unwrap_or_else(PoisonError::into_inner).remember(&delivery);
             deliveries.push((index, delivery));
@@ -64,16 +68,20 @@ impl Post {
         Ok(deliveries)
     }
 
-    /// Tries until the channel takes the decision, refuses it for good, or has been tried enough.
+    /// Tries until the channel takes the decision, refuses it for good, or has been tried enough; never
+    /// without the lease, because somebody else may tell it then.
     async fn deliver_one(
         &self,
         channel: &Channel,
         decision: &Decision,
-        id: DeliveryId,
-        name: String,
+        (id, name): (DeliveryId, String),
+        lease: &Lease,
     ) -> Result<Delivery, Stop> {
         let mut attempt = 1;
         loop {
+            if !lease.is_held() {
+                return Err(Stop::NotOurs);
+            }
             let (after, error) = match channel.tell(decision).await {
                 Ok(()) => return Ok(self.receipt(id, decision, name, attempt, Ok(()))),
                 Err(Refusal::Never { error }) => {
@@ -88,7 +96,7 @@ impl Post {
             }
             let pause = retry::pause(&self.patience, attempt, after, fastrand::f64());
             info!(channel = name, decision = %decision.id, attempt, error, ?pause, "channel will be tried again");
-            tokio::time::sleep(pause).await;
+            lease.guard(tokio::time::sleep(pause)).await.ok_or(Stop::NotOurs)?;
             attempt += 1;
         }
     }

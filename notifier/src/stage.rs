@@ -1,9 +1,12 @@
 //! The notifier as a stage: hands every decision to every channel, and returns the receipts.
 
+use std::collections::HashMap;
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use elava_bus::{Batch, Consumes, Failure, Output, Position, Rejection, Source, Stage, StageSpec, Stream};
+use elava_bus::{
+    Batch, Consumes, Failure, Lease, Output, PARTITIONS, Position, Rejection, Source, Stage, StageSpec, Stream,
+};
 use elava_schemas::config::{Notifications, StdoutFormat};
 use elava_schemas::{Action, Decision, Message, Severity};
 use tokio::task::JoinSet;
@@ -21,6 +24,8 @@ use crate::{Clock, Patience};
 pub struct Notifier {
     channels: Vec<Arc<Channel>>,
     post: Arc<Post>,
+    /// What was told cannot be taken back: these are asked before.
+    leases: Mutex<HashMap<Source, Lease>>,
 }
 
 /// Why a channel cannot be used as configured. Shows no URL.
@@ -90,7 +95,8 @@ impl Notifier {
             channels.push(Channel::Webhook(Webhook::new(webhook, client, clock).map_err(problem)?));
         }
         let post = Post::new(patience, clock);
-        Ok(Self { channels: channels.into_iter().map(Arc::new).collect(), post: Arc::new(post) })
+        let channels = channels.into_iter().map(Arc::new).collect();
+        Ok(Self { channels, post: Arc::new(post), leases: Mutex::default() })
     }
 
     /// Whether this stage's own standard output is what people read. Then no message may be
@@ -101,13 +107,21 @@ impl Notifier {
             .any(|channel| matches!(&**channel, Channel::Stdout(stdout) if matches!(stdout.style, Style::Text(_))))
     }
 
+    /// A panic while it is locked changes nothing by halves.
+    fn leases(&self) -> MutexGuard<'_, HashMap<Source, Lease>> {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Hands decisions to all channels at once, to each in order.
-    async fn deliver(&self, decisions: Vec<Decision>, in_pipe: bool) -> Result<Deliveries, Failure> {
+    async fn deliver(&self, decisions: Vec<Decision>, source: &Source) -> Result<Deliveries, Failure> {
+        let lease = self.leases().get(source).cloned().unwrap_or_else(Lease::unlimited);
+        let in_pipe = *source == Source::Pipe;
         let decisions: Arc<[Decision]> = decisions.into();
         let mut channels = JoinSet::new();
         for (number, channel) in self.channels.iter().enumerate() {
             let (channel, decisions, post) = (channel.clone(), decisions.clone(), self.post.clone());
-            channels.spawn(async move { (number, post.deliver_all(&channel, &decisions, in_pipe).await) });
+            let lease = lease.clone();
+            channels.spawn(async move { (number, post.deliver_all(&channel, &decisions, in_pipe, &lease).await) });
         }
         let mut by_channel = vec![Deliveries::new(); self.channels.len()];
         let mut stop = None;
@@ -125,7 +139,7 @@ impl Notifier {
                 deliveries.sort_by_key(|(index, _)| *index);
                 Ok(deliveries)
             }
-            Some(stop @ Stop::Exhausted { .. }) => Err(Failure::Unavailable(Box::new(stop))),
+            Some(stop @ (Stop::Exhausted { .. } | Stop::NotOurs)) => Err(Failure::Unavailable(Box::new(stop))),
             Some(stop @ Stop::Closed(_)) => Err(Failure::Fatal(Box::new(stop))),
         }
     }
@@ -140,10 +154,19 @@ impl Stage for Notifier {
         // `handle` passes on what it does not tell.
         consumes: |_| Consumes::Takes,
         position: Position::Checkpoint,
+        groups: PARTITIONS,
         batch_pages: 1,
         in_flight: 64,
         health_port: 9314,
     };
+
+    fn taken(&self, source: &Source, lease: &Lease) {
+        self.leases().insert(source.clone(), lease.clone());
+    }
+
+    fn left(&self, source: &Source) {
+        self.leases().remove(source);
+    }
 
     async fn handle(&self, batch: &Batch) -> Result<Output, Failure> {
         let in_pipe = batch.source == Source::Pipe;
@@ -169,7 +192,7 @@ impl Stage for Notifier {
             }
         }
         let told = decisions.clone();
-        for (index, delivery) in self.deliver(decisions, in_pipe).await? {
+        for (index, delivery) in self.deliver(decisions, &batch.source).await? {
             if silent {
                 continue;
             }

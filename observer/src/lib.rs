@@ -4,6 +4,7 @@
 
 mod args;
 pub mod aws;
+mod coordinator;
 mod observer;
 mod schedule;
 

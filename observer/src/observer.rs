@@ -1,18 +1,19 @@
 //! Scans every scope: once, or again and again, each at its own interval and when asked to.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use elava_bus::cli::Finished;
 use elava_bus::{Asked, CancellationToken, Sink, SinkError};
 use elava_schemas::config::Scanning;
-use elava_schemas::{Provider, ScanOutcome, ScanReport, ScanRequest, Scope};
+use elava_schemas::{Provider, ScanOutcome, ScanReport, ScanRequest, Scope, Timestamp, micros};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::aws::{Kind, Place, scan};
-use crate::schedule::{adapted, interval, jittered};
+use crate::coordinator::{self, Coordinator, Turn};
+use crate::schedule::{adapted, chance, due, interval, jittered};
 
 /// Requests to scan now.
 const SCAN_REQUEST: &str = "elava.scan.request";
@@ -31,15 +32,15 @@ pub enum Rhythm {
 }
 
 impl Rhythm {
-    /// From the start of a scan to the next one.
-    fn wait(&self, scope: &Scope) -> Duration {
+    /// How long until a scope is due that was last scanned, and asked for, then.
+    fn wait(&self, scope: &Scope, last: Option<Timestamp>, asked: Option<Timestamp>, now: Timestamp) -> Duration {
         let plain = match self {
             Self::Once => Duration::ZERO,
             Self::Every(interval) => *interval,
-            Self::Tiers(scanning) if scanning.adaptive_hours => adapted(interval(scanning, scope), chrono::Utc::now()),
+            Self::Tiers(scanning) if scanning.adaptive_hours => adapted(interval(scanning, scope), now),
             Self::Tiers(scanning) => interval(scanning, scope),
         };
-        jittered(plain, fastrand::f64())
+        due(last, asked, jittered(plain, chance(scope, last)), now)
     }
 }
 
@@ -59,8 +60,17 @@ struct Job {
     scope: Scope,
     /// Bounds the scans at once in this place; a slow region takes nothing from the others.
     room: Arc<Semaphore>,
-    /// Somebody asked for a scan now.
+    /// Somebody asked for a scan now,
     asked: Notify,
+    /// and that was when.
+    asked_at: Mutex<Option<Timestamp>>,
+}
+
+impl Job {
+    /// A time is whole, whoever panicked.
+    fn asked_at(&self) -> MutexGuard<'_, Option<Timestamp>> {
+        self.asked_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Observer {
@@ -78,7 +88,7 @@ impl Observer {
             let (place, room) = (Arc::new(place), Arc::new(Semaphore::new(concurrency)));
             jobs.extend(kinds.iter().map(|kind| {
                 let (place, room, scope) = (Arc::clone(&place), Arc::clone(&room), place.scope(kind));
-                Arc::new(Job { kind, place, scope, room, asked: Notify::new() })
+                Arc::new(Job { kind, place, scope, room, asked: Notify::new(), asked_at: Mutex::default() })
             }));
         }
         Self { jobs, rhythm, scan_timeout }
@@ -89,15 +99,18 @@ impl Observer {
     /// # Errors
     /// When messages cannot be written. Nobody reading standard output any more is not an error.
     pub async fn run(self, sink: &Sink, stop: CancellationToken) -> Result<Finished, SinkError> {
-        let requests = match self.rhythm {
-            Rhythm::Once => None,
-            Rhythm::Every(_) | Rhythm::Tiers(_) => sink.requests(SCAN_REQUEST).await?,
+        // once means once, whatever other observers do
+        let (requests, claims) = match self.rhythm {
+            Rhythm::Once => (None, None),
+            Rhythm::Every(_) | Rhythm::Tiers(_) => (sink.requests(SCAN_REQUEST).await?, sink.claims()),
         };
+        let others = Arc::new(Coordinator::new(claims));
         let observer = Arc::new(self);
         let mut running = JoinSet::new();
         for job in &observer.jobs {
-            let (observer, job, sink, stop) = (Arc::clone(&observer), Arc::clone(job), sink.clone(), stop.clone());
-            running.spawn(async move { observer.keep_scanning(&job, &sink, &stop).await });
+            let (observer, job, others) = (Arc::clone(&observer), Arc::clone(job), Arc::clone(&others));
+            let (sink, stop) = (sink.clone(), stop.clone());
+            running.spawn(async move { observer.keep_scanning(&job, &others, &sink, &stop).await });
         }
         if let Some(mut requests) = requests {
             let (observer, stop) = (Arc::clone(&observer), stop.clone());
@@ -116,23 +129,54 @@ impl Observer {
         }
     }
 
-    /// Scans one scope in its rhythm; whether the last scan was complete.
-    async fn keep_scanning(&self, job: &Job, sink: &Sink, stop: &CancellationToken) -> Result<bool, SinkError> {
-        let mut complete = false;
+    /// Scans one scope in its rhythm, when no other observer does; whether the last scan was complete.
+    async fn keep_scanning(
+        &self,
+        job: &Job,
+        others: &Coordinator,
+        sink: &Sink,
+        stop: &CancellationToken,
+    ) -> Result<bool, SinkError> {
+        let (mut complete, mut last) = (false, None);
         loop {
             let Some(permit) = stop.run_until_cancelled(job.room.acquire()).await else { return Ok(complete) };
-            let started = tokio::time::Instant::now();
-            let report = scan(job.kind, &job.place, sink, self.scan_timeout, stop).await?;
+            let wait = |last| self.rhythm.wait(&job.scope, last, *job.asked_at(), now());
+            let turn = others.turn(&job.scope, |last| wait(last).is_zero()).await;
+            let is_turn = match turn {
+                Ok(Turn::Ours(mut claim)) => {
+                    let (begun, lease) = (now(), coordinator::lease(claim.as_deref()));
+                    let scan = scan(job.kind, &job.place, sink, self.scan_timeout, stop, &lease);
+                    let report = coordinator::keep(&mut claim, scan).await?;
+                    complete = report.outcome == ScanOutcome::Complete;
+                    tell(&report);
+                    last = Some(begun);
+                    coordinator::end(claim, begun, stop).await
+                }
+                Ok(Turn::Done(at)) => {
+                    last = Some(at);
+                    true
+                }
+                Ok(Turn::Busy) => false,
+                Err(error) => {
+                    tracing::warn!(scope = %job.scope, error = elava_bus::cli::chain(&error), "cannot claim; trying again");
+                    false
+                }
+            };
             drop(permit);
-            complete = report.outcome == ScanOutcome::Complete;
-            tell(&report);
             if matches!(self.rhythm, Rhythm::Once) {
                 return Ok(complete);
             }
-            tokio::select! {
-                () = tokio::time::sleep_until(started + self.rhythm.wait(&job.scope)) => {}
-                () = job.asked.notified() => {}
-                () = stop.cancelled() => return Ok(complete),
+            let rest = async {
+                if !is_turn {
+                    return others.pause().await;
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(wait(last)) => {}
+                    () = job.asked.notified() => {}
+                }
+            };
+            if stop.run_until_cancelled(rest).await.is_none() {
+                return Ok(complete);
             }
         }
     }
@@ -141,13 +185,22 @@ impl Observer {
     fn answer(&self, asked: Asked) {
         let answer = parse_request(&asked.body).map(|request| {
             let wanted = self.jobs.iter().filter(|job| matches(&request, &job.scope));
-            let scopes = wanted.map(|job| job.asked.notify_one()).count();
+            let at = now();
+            let ask = |job: &Arc<Job>| {
+                *job.asked_at() = Some(at);
+                job.asked.notify_one();
+            };
+            let scopes = wanted.map(ask).count();
             vec![Bytes::from(format!("{{\"scopes\":{scopes}}}"))]
         });
         if asked.answer.send(answer).is_err() {
             tracing::debug!("nobody waits for the answer to a scan request");
         }
     }
+}
+
+fn now() -> Timestamp {
+    micros(chrono::Utc::now())
 }
 
 fn tell(report: &ScanReport) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{Datelike, Timelike, Weekday};
 use elava_schemas::config::{Scanning, TierPattern};
-use elava_schemas::{Scope, Timestamp};
+use elava_schemas::{IdHasher, Scope, Timestamp};
 
 /// Intervals vary by a tenth either way, so that scopes drift apart.
 const JITTER: f64 = 0.1;
@@ -37,6 +37,27 @@ pub fn adapted(interval: Duration, at: Timestamp) -> Duration {
         7..=18 => interval / 2,
         _ => interval * 2,
     }
+}
+
+/// How long until a scope is due: at once where no scan that began after it was asked for has ended,
+/// else an interval after the last one began.
+#[must_use]
+pub(crate) fn due(last: Option<Timestamp>, asked: Option<Timestamp>, interval: Duration, now: Timestamp) -> Duration {
+    match last {
+        Some(last) if asked.is_none_or(|asked| asked < last) => {
+            // a clock behind the one of whoever scanned it must not wait longer than that
+            interval.saturating_sub((now - last).to_std().unwrap_or_default())
+        }
+        _ => Duration::ZERO,
+    }
+}
+
+/// From 0 to 1, the same for all observers: by when a scope was last scanned.
+#[must_use]
+pub(crate) fn chance(scope: &Scope, last: Option<Timestamp>) -> f64 {
+    let last = last.map_or(0, |last| last.timestamp_micros());
+    let hash = IdHasher::new("chance").part(scope.to_string()).part(last.to_le_bytes()).hex();
+    f64::from(u32::from_str_radix(&hash[..8], 16).expect("hexadecimal digits")) / f64::from(u32::MAX)
 }
 
 /// How long after a scan's start the next one is due. `random` is from 0 to 1.
@@ -93,6 +114,32 @@ mod tests {
             let adapted = adapted(Duration::from_secs(600), at.parse().expect(at));
             assert_eq!(adapted, Duration::from_secs(minutes * 60), "{at}");
         }
+    }
+
+    #[test]
+    fn what_is_due() {
+        let at = |second: i64| Timestamp::from_timestamp(second, 0).expect("a time");
+        for (last, asked, now, seconds) in [
+            (None, None, 100, 0),
+            (Some(100), None, 100, 60),
+            (Some(100), None, 130, 30),
+            (Some(100), None, 160, 0),
+            (Some(100), None, 900, 0),
+            (Some(100), None, 50, 60),
+            (Some(100), Some(99), 130, 30),
+            (Some(100), Some(101), 130, 0),
+            (None, Some(101), 130, 0),
+        ] {
+            let found = due(last.map(at), asked.map(at), Duration::from_secs(60), at(now));
+            assert_eq!(found.as_secs(), seconds, "{last:?} {asked:?} {now}");
+        }
+    }
+
+    #[test]
+    fn chances_differ_and_are_shared() {
+        let chances: Vec<f64> = ["a", "b", "c"].map(|kind| chance(&scope(kind, "r"), None)).into();
+        assert!(chances.iter().all(|chance| (0.0..=1.0).contains(chance)) && chances[0] != chances[1]);
+        assert_eq!(chances[2], chance(&scope("c", "r"), None));
     }
 
     #[test]

@@ -89,12 +89,15 @@ pub enum NatsError {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Another instance has moved this stage's checkpoint.
-    #[error("checkpoint {subject} was moved by another instance; this one stops")]
+    /// Another instance has moved this stage's checkpoint, or its state.
+    #[error("{subject} was written by another instance")]
     Fenced {
-        /// Which checkpoint.
+        /// Which checkpoint or position.
         subject: String,
     },
+    /// Another instance may work on it by now.
+    #[error("the lease was lost")]
+    LeaseLost,
 }
 
 impl NatsError {

@@ -16,7 +16,7 @@ use futures::StreamExt;
 use tracing::{debug, warn};
 
 use super::{Nats, NatsError};
-use crate::{Batch, Page, Source, Stream};
+use crate::{Batch, Lease, Page, Source, Stream};
 
 /// After how long without progress the server would deliver again.
 const ACK_WAIT: Duration = Duration::from_secs(60);
@@ -34,6 +34,7 @@ pub(crate) struct Reader {
     partition: u16,
     durable: String,
     batch_pages: usize,
+    lease: Lease,
     /// The last position handed out.
     position: u64,
     /// The consumer's number of the last delivery.
@@ -58,13 +59,17 @@ impl Reader {
         (stream, partition): (Stream, u16),
         batch_pages: usize,
         position: u64,
+        lease: Lease,
     ) -> Self {
         let durable = format!("{stage}-{partition:02}");
-        Self { nats, stream, partition, durable, batch_pages, position, delivered: 0, messages: None }
+        Self { nats, stream, partition, durable, batch_pages, lease, position, delivered: 0, messages: None }
     }
 
-    /// Makes the consumer, at our position.
+    /// Makes the consumer, at our position. It has one name whoever reads: without the lease it is another's.
     async fn open(&mut self) -> Result<(), NatsError> {
+        if !self.lease.is_held() {
+            return Err(NatsError::LeaseLost);
+        }
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
             NatsError::request(format!("reading {} partition {}", self.stream.name(), self.partition), source)
         };

@@ -1,10 +1,10 @@
 //! Runs a stage over one partition: read, handle, store outputs, store state, acknowledge.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::{self, AckKind};
-use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -12,13 +12,13 @@ use tracing::{error, warn};
 use super::checkpoint::Checkpoint;
 use super::publish::{MAX_BATCH, NotStored, Outgoing};
 use super::reader::{Delivery, Reader};
-use super::state::POSITION;
+use super::state::{POSITION, State};
 use super::{Nats, NatsError};
 use crate::dead::dead_letters;
 use crate::handling::{Handling, back_off};
 use crate::metrics::Metrics;
 use crate::run::BusError;
-use crate::{Batch, Emit, Pager, Position, Rejection, Source, Stage, Stream, message_subject};
+use crate::{Batch, Emit, Lease, Pager, Position, Rejection, Source, Stage, Stream, message_subject};
 
 /// How often the server is told that a long batch is still being handled.
 const PROGRESS: Duration = Duration::from_secs(20);
@@ -34,14 +34,59 @@ pub(crate) struct SourceRunner<S> {
     pub(crate) cancel: CancellationToken,
     /// Shared by all sources: a permit a batch.
     pub(crate) in_flight: Arc<Semaphore>,
+    /// Without it nothing is begun, and nothing is stored.
+    pub(crate) lease: Lease,
+}
+
+/// Where a source is.
+struct Place {
+    checkpoint: Option<Checkpoint>,
+    state: State,
+    /// Whether the stage keeps any.
+    keeps_state: bool,
+    /// Batches whose position is not stored yet, and the position.
+    unstored: u32,
+    handled: u64,
 }
 
 impl<S: Stage> SourceRunner<S> {
-    /// Runs until told to stop; a batch begun is finished first.
+    /// Runs until told to stop, when a batch begun is finished first, or until the lease is lost. When
+    /// somebody else has written what is ours to write, as a former holder can that was frozen in the
+    /// middle of it, begins again with what is stored.
     pub(crate) async fn run(self, stream: Stream, partition: u16) -> Result<(), BusError> {
+        self.stage.taken(&self.source, &self.lease);
+        let mut attempt = 0;
+        let outcome = loop {
+            match self.work(stream, partition).await {
+                Err(BusError::Nats(NatsError::LeaseLost)) => break Ok(()),
+                Err(BusError::Nats(error @ NatsError::Fenced { .. })) => {
+                    attempt += 1;
+                    warn!(source = %self.source, attempt, error = %crate::cli::chain(&error), "beginning again");
+                }
+                outcome => break outcome,
+            }
+            if !self.pause(attempt).await {
+                break Ok(());
+            }
+        };
+        self.stage.left(&self.source);
+        self.metrics.left(&self.source);
+        outcome
+    }
+
+    /// Waits before something is tried again; whether it is to be.
+    async fn pause(&self, attempt: u32) -> bool {
+        tokio::select! {
+            () = self.cancel.cancelled() => false,
+            () = self.lease.lost() => false,
+            () = tokio::time::sleep(back_off(attempt)) => true,
+        }
+    }
+
+    async fn work(&self, stream: Stream, partition: u16) -> Result<(), BusError> {
         let spec = S::SPEC;
         let mut attempt = 0;
-        let (mut checkpoint, mut keeps_state, from) = loop {
+        let (mut place, from) = loop {
             match self.begin().await {
                 Ok(begun) => break begun,
                 // A server that is restarting, or not ready yet: nothing was read, so nothing is lost by waiting.
@@ -51,70 +96,95 @@ impl<S: Stage> SourceRunner<S> {
                 }
                 Err(error) => return Err(error),
             }
-            tokio::select! {
-                () = self.cancel.cancelled() => return Ok(()),
-                () = tokio::time::sleep(back_off(attempt)) => {}
+            if !self.pause(attempt).await {
+                return Ok(());
             }
         };
-        let at = (stream, partition);
-        let mut reader = Reader::new(self.nats.clone(), spec.name, at, spec.batch_pages, from.saturating_sub(1));
-        self.metrics.ready();
-        let mut unstored = 0;
+        let (at, position) = ((stream, partition), from.saturating_sub(1));
+        let lease = self.lease.clone();
+        let mut reader = Reader::new(self.nats.clone(), spec.name, at, spec.batch_pages, position, lease);
+        let _reading = self.metrics.reading();
         loop {
-            let Delivery { batch, last, pending } = tokio::select! {
-                () = self.cancel.cancelled() => return Ok(()),
-                delivery = reader.next() => delivery,
+            let delivery = tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => None,
+                delivery = self.lease.guard(reader.next()) => Some(delivery.ok_or(NatsError::LeaseLost)?),
             };
-            let progress = tokio::spawn(keep_alive(last.clone()));
-            let _room = self.in_flight.acquire().await.expect("the semaphore is never closed");
-            let (stage, metrics, cancel) = (&*self.stage, &*self.metrics, &self.cancel);
-            let handled = Handling { stage, metrics, cancel, patience: None }.handle(&batch).await;
-            progress.abort();
-            let Some(output) = handled.map_err(BusError::Stage)? else {
-                // Told to stop while something outside is missing: the input stays where it is.
-                return Ok(());
+            let went_on = match delivery {
+                Some(delivery) => self.batch(&mut place, delivery).await?,
+                None => false,
             };
-            let sequence = batch.last_sequence();
-            self.store_dead(&batch, &output.rejected).await;
-            self.metrics.handled(&batch, &output, pending);
-            let emits = !output.messages.is_empty();
-            let moved = self.send(&mut checkpoint, output.messages, Some(sequence)).await?;
-            if emits || spec.position == Position::Own {
-                self.stage.stored(&self.source, sequence).await.map_err(BusError::Stage)?;
-            }
-            keeps_state |= !output.state.is_empty();
-            // Without outputs there is no checkpoint to pile up in the output stream for ever, and
-            // nothing is lost by handling such inputs again: their position need not be stored each time.
-            unstored = if moved { 0 } else { unstored + 1 };
-            let is_due = !moved && (pending == 0 || !output.rejected.is_empty() || unstored >= MAX_UNSTORED);
-            if keeps_state || (is_due && spec.position == Position::Checkpoint) {
-                unstored = 0;
-                self.nats.store_state(spec.name, &self.source, output.state, sequence).await;
-            }
-            if let Err(error) = last.ack().await {
-                warn!(source = %self.source, error = %error, "acknowledgement failed; the position is kept elsewhere");
+            if !went_on {
+                return self.leave(place).await;
             }
         }
     }
 
-    /// Finds out where to go on, and sends what an earlier run left unsent: checkpoint, whether there
-    /// is state, first position to read.
-    async fn begin(&self) -> Result<(Option<Checkpoint>, bool, u64), BusError> {
+    /// Handles a batch and stores what it led to; whether to go on.
+    async fn batch(&self, place: &mut Place, delivery: Delivery) -> Result<bool, BusError> {
+        let spec = S::SPEC;
+        let Delivery { batch, last, pending } = delivery;
+        let progress = tokio::spawn(keep_alive(last.clone()));
+        let _room = self.in_flight.acquire().await.expect("the semaphore is never closed");
+        let (stage, metrics, cancel, lease) = (&*self.stage, &*self.metrics, &self.cancel, &self.lease);
+        let handled = Handling { stage, metrics, cancel, lease, patience: None }.handle(&batch).await;
+        progress.abort();
+        let Some(output) = handled.map_err(BusError::Stage)? else {
+            // Told to stop while something outside is missing: the input stays where it is.
+            return Ok(false);
+        };
+        let sequence = batch.last_sequence();
+        self.store_dead(&batch, &output.rejected).await?;
+        self.metrics.handled(&batch, &output, pending);
+        let emits = !output.messages.is_empty();
+        let moved = self.send(&mut place.checkpoint, output.messages, Some(sequence)).await?;
+        if emits || spec.position == Position::Own {
+            self.stage.stored(&self.source, sequence).await.map_err(BusError::Stage)?;
+        }
+        place.keeps_state |= !output.state.is_empty();
+        // Without outputs there is no checkpoint to pile up in the output stream for ever, and
+        // nothing is lost by handling such inputs again: their position need not be stored each time.
+        place.handled = sequence;
+        place.unstored = if moved { 0 } else { place.unstored + 1 };
+        let is_due = !moved && (pending == 0 || !output.rejected.is_empty() || place.unstored >= MAX_UNSTORED);
+        if place.keeps_state || (is_due && spec.position == Position::Checkpoint) {
+            place.unstored = 0;
+            self.nats.store_state(&mut place.state, output.state, sequence, &self.lease).await?;
+        }
+        if self.lease.is_held()
+            && let Err(error) = last.ack().await
+        {
+            warn!(source = %self.source, error = %error, "acknowledgement failed; the position is kept elsewhere");
+        }
+        Ok(true)
+    }
+
+    /// Leaves nothing to be done again by whoever comes next.
+    async fn leave(&self, mut place: Place) -> Result<(), BusError> {
+        if place.unstored > 0 && S::SPEC.position == Position::Checkpoint {
+            self.nats.store_state(&mut place.state, Vec::new(), place.handled, &self.lease).await?;
+        }
+        Ok(())
+    }
+
+    /// Finds out where to go on, and sends what an earlier run left unsent: the place, and the first
+    /// position to read.
+    async fn begin(&self) -> Result<(Place, u64), BusError> {
         let spec = S::SPEC;
         let mut checkpoint = match spec.output {
             Some(output) => Some(self.nats.checkpoint(spec.name, output, &self.source).await?),
             None => None,
         };
-        let state = self.nats.load_state(spec.name, &self.source).await?;
-        let keeps_state = state.iter().any(|(key, _)| key != POSITION);
-        let position = checkpoint.as_ref().and_then(|checkpoint| checkpoint.position).max(state_position(&state));
-        let resume = self.stage.resume(&self.source, position, state).await.map_err(BusError::Stage)?;
+        let (state, entries) = self.nats.load_state(spec.name, &self.source).await?;
+        let keeps_state = entries.iter().any(|(key, _)| key != POSITION);
+        let position = checkpoint.as_ref().and_then(|checkpoint| checkpoint.position).max(state.position);
+        let resume = self.stage.resume(&self.source, position, entries).await.map_err(BusError::Stage)?;
         if let Source::Partition { stream, .. } = self.source {
             self.nats.check_position(stream, resume.from).await?;
         }
         self.store_dead_again(&resume.rejected).await?;
         self.send(&mut checkpoint, resume.pending, None).await?;
-        Ok((checkpoint, keeps_state, resume.from))
+        Ok((Place { checkpoint, state, keeps_state, unstored: 0, handled: 0 }, resume.from))
     }
 
     /// Stores outputs and checkpoint, all or nothing; whether there was anything to store. Outputs
@@ -143,7 +213,7 @@ impl<S: Stage> SourceRunner<S> {
                 // id; a crash in between stores them again, and their messages have the same ids.
                 self.send_part(checkpoint, std::mem::take(&mut part), done).await?;
                 for page in pages.drain(..=pages.len() - MAX_BATCH) {
-                    self.nats.store(page.with_id()).await;
+                    self.while_held(self.nats.store(page.with_id())).await?;
                 }
             }
             if !part.is_empty() && part.len() + pages.len() >= MAX_BATCH {
@@ -176,7 +246,7 @@ impl<S: Stage> SourceRunner<S> {
         loop {
             let mut batch = part.clone();
             batch.push(checkpoint.moved_to(position));
-            let not_stored = match self.nats.publish_atomically(batch).await {
+            let not_stored = match self.while_held(self.nats.publish_atomically(batch)).await? {
                 Ok(revision) => {
                     checkpoint.was_moved(position, revision);
                     return Ok(());
@@ -188,20 +258,25 @@ impl<S: Stage> SourceRunner<S> {
             let error = not_stored.into_error();
             warn!(source = %self.source, attempt, error = %crate::cli::chain(&error), "outputs are not stored yet; trying again");
             self.metrics.blocked();
-            tokio::time::sleep(back_off(attempt)).await;
+            self.while_held(tokio::time::sleep(back_off(attempt))).await?;
             // It may have been stored although we were not told: the checkpoint knows.
+            let known = checkpoint.position;
             if let Err(error) = self.nats.read_checkpoint(checkpoint).await {
                 warn!(error = %crate::cli::chain(&error), "cannot read the checkpoint; trying again");
                 continue;
             }
-            match checkpoint.position {
-                Some(found) if found == position => return Ok(()),
-                Some(found) if found > position || conflict => {
-                    return Err(NatsError::Fenced { subject: checkpoint.subject().to_owned() }.into());
-                }
-                _ => {}
+            if checkpoint.position == Some(position) {
+                return Ok(());
+            }
+            if conflict || checkpoint.position != known {
+                return Err(NatsError::Fenced { subject: checkpoint.subject().to_owned() }.into());
             }
         }
+    }
+
+    /// Does something that only the holder of the lease may do.
+    async fn while_held<T>(&self, work: impl Future<Output = T>) -> Result<T, NatsError> {
+        self.lease.guard(work).await.ok_or(NatsError::LeaseLost)
     }
 
     /// Stores the dead letters of rows read long ago. Those that were stored are stored twice: their
@@ -214,25 +289,20 @@ impl<S: Stage> SourceRunner<S> {
                 error!(source = %self.source, sequence, "a rejected page is no longer in its stream");
                 continue;
             };
-            self.store_dead(&Batch { source: self.source.clone(), pages: vec![page] }, rejections).await;
+            self.store_dead(&Batch { source: self.source.clone(), pages: vec![page] }, rejections).await?;
         }
         Ok(())
     }
 
-    async fn store_dead(&self, batch: &Batch, rejected: &[Rejection]) {
+    async fn store_dead(&self, batch: &Batch, rejected: &[Rejection]) -> Result<(), BusError> {
         for letter in dead_letters(S::SPEC.name, batch, rejected) {
             error!(source = %self.source, sequence = letter.sequence, line = letter.line, reason = letter.reason, "row rejected");
             let message = letter.into();
             let outgoing = Outgoing::new(message_subject(&message), message.to_line().into());
-            self.nats.store(outgoing.with_id()).await;
+            self.while_held(self.nats.store(outgoing.with_id())).await?;
         }
+        Ok(())
     }
-}
-
-/// The position kept beside the state: past the checkpoint while inputs lead to no outputs.
-fn state_position(state: &[(String, Bytes)]) -> Option<u64> {
-    let (_, text) = state.iter().find(|(key, _)| key == POSITION)?;
-    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// Packs messages into bodies for their subjects.

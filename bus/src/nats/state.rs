@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use async_nats::HeaderMap;
+use async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
 use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy};
 use bytes::Bytes;
@@ -14,19 +15,34 @@ use futures::TryStreamExt;
 use tracing::warn;
 
 use super::publish::{MAX_BATCH, NotStored, Outgoing};
-use super::streams::STATE_BUCKET;
+use super::streams::{STATE_BUCKET, state_stream};
 use super::{Nats, NatsError};
-use crate::{Source, StateChange};
+use crate::{Lease, Source, StateChange};
 
 /// The key under which the position of the state is kept.
 pub(crate) const POSITION: &str = "position";
 
+/// The state of one stage and source, as last read or written.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    /// Where its keys begin.
+    prefix: String,
+    /// The sequence of its position, which every write must follow: somebody else's state is not overwritten.
+    revision: u64,
+    /// The input position up to which it is complete.
+    pub(crate) position: Option<u64>,
+}
+
 impl Nats {
     /// Everything `stage` keeps for `source`.
-    pub(crate) async fn load_state(&self, stage: &str, source: &Source) -> Result<Vec<(String, Bytes)>, NatsError> {
+    pub(crate) async fn load_state(
+        &self,
+        stage: &str,
+        source: &Source,
+    ) -> Result<(State, Vec<(String, Bytes)>), NatsError> {
         let failed = |error: Box<dyn std::error::Error + Send + Sync>| NatsError::request("reading state", error);
         let prefix = format!("$KV.{STATE_BUCKET}.{stage}.{source}.");
-        let stream = self.js.get_stream(format!("KV_{STATE_BUCKET}")).await.map_err(|error| failed(error.into()))?;
+        let stream = self.js.get_stream(state_stream()).await.map_err(|error| failed(error.into()))?;
         let consumer = stream
             .create_consumer(OrderedConfig {
                 deliver_policy: DeliverPolicy::LastPerSubject,
@@ -36,46 +52,92 @@ impl Nats {
             })
             .await
             .map_err(|error| failed(error.into()))?;
+        let mut state = State { prefix, revision: 0, position: None };
         let mut entries = Vec::new();
         if consumer.cached_info().num_pending == 0 {
-            return Ok(entries);
+            return Ok((state, entries));
         }
         let mut messages = consumer.messages().await.map_err(|error| failed(error.into()))?;
         while let Some(message) = messages.try_next().await.map_err(|error| failed(error.into()))? {
-            let last = message.info().map_err(failed)?.pending == 0;
+            let (sequence, pending) =
+                message.info().map(|info| (info.stream_sequence, info.pending)).map_err(failed)?;
             let removed = message.headers.as_ref().is_some_and(|headers| headers.get("KV-Operation").is_some());
-            if !removed && let Some(key) = message.subject.strip_prefix(&prefix) {
+            if !removed && let Some(key) = message.subject.strip_prefix(&state.prefix) {
+                if key == POSITION {
+                    state.revision = sequence;
+                    state.position = std::str::from_utf8(&message.payload).ok().and_then(|text| text.parse().ok());
+                }
                 entries.push((key.to_owned(), message.payload.clone()));
             }
-            if last {
+            if pending == 0 {
                 break;
             }
         }
-        Ok(entries)
+        Ok((state, entries))
     }
 
-    /// Stores state changes and then their position; tries for as long as it takes. Idempotent.
-    pub(crate) async fn store_state(&self, stage: &str, source: &Source, changes: Vec<StateChange>, position: u64) {
-        let subject = |key: &str| format!("$KV.{STATE_BUCKET}.{stage}.{source}.{key}");
-        let mut outgoing: Vec<Outgoing> = changes
-            .into_iter()
-            .map(|change| {
-                let mut headers = HeaderMap::new();
-                if change.value.is_none() {
-                    headers.insert("KV-Operation", "DEL");
-                }
-                Outgoing { subject: subject(&change.key), body: change.value.unwrap_or_default(), headers }
-            })
-            .collect();
-        outgoing.push(Outgoing::new(subject(POSITION), Bytes::from(position.to_string())));
-        for chunk in outgoing.chunks(MAX_BATCH) {
-            let mut pause = Duration::from_millis(50);
-            while let Err(error) = self.publish_atomically(chunk.to_vec()).await {
-                let error = NotStored::into_error(error);
-                warn!(error = %crate::cli::chain(&error), "state is not stored yet; trying again");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(10));
+    /// Stores state changes and their position; tries for as long as it takes and `lease` is held.
+    ///
+    /// Each part says again where the state was, so that none is stored once somebody else has written.
+    pub(crate) async fn store_state(
+        &self,
+        state: &mut State,
+        changes: Vec<StateChange>,
+        position: u64,
+        lease: &Lease,
+    ) -> Result<(), NatsError> {
+        let changes: Vec<Outgoing> = changes.into_iter().map(|change| state.change(change)).collect();
+        let mut parts = changes.chunks(MAX_BATCH - 1).peekable();
+        loop {
+            let mut part = parts.next().unwrap_or_default().to_vec();
+            let is_last = parts.peek().is_none();
+            part.push(state.moved_to(if is_last { position } else { state.position.unwrap_or(0) }));
+            state.revision = self.store_part(state, part, lease).await?;
+            if is_last {
+                state.position = Some(position);
+                return Ok(());
             }
         }
+    }
+
+    async fn store_part(&self, state: &State, part: Vec<Outgoing>, lease: &Lease) -> Result<u64, NatsError> {
+        let mut pause = Duration::from_millis(50);
+        loop {
+            let Some(stored) = lease.guard(self.publish_atomically(part.clone())).await else {
+                return Err(NatsError::LeaseLost);
+            };
+            match stored {
+                Ok(revision) => return Ok(revision),
+                // perhaps by ourselves, and we were not told: what is there is read again
+                Err(NotStored::Conflict(_)) => {
+                    return Err(NatsError::Fenced { subject: format!("{}{POSITION}", state.prefix) });
+                }
+                Err(error) => {
+                    let error = error.into_error();
+                    warn!(error = %crate::cli::chain(&error), "state is not stored yet; trying again");
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(10));
+        }
+    }
+}
+
+impl State {
+    fn change(&self, change: StateChange) -> Outgoing {
+        let mut headers = HeaderMap::new();
+        if change.value.is_none() {
+            headers.insert("KV-Operation", "DEL");
+        }
+        let subject = format!("{}{}", self.prefix, change.key);
+        Outgoing { subject, body: change.value.unwrap_or_default(), headers }
+    }
+
+    /// The message that moves the position; refused if somebody else moved it.
+    fn moved_to(&self, position: u64) -> Outgoing {
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, self.revision.to_string().as_str());
+        let body = Bytes::from(position.to_string());
+        Outgoing { subject: format!("{}{POSITION}", self.prefix), body, headers }
     }
 }

@@ -22,6 +22,8 @@ const NO_STORAGE: u64 = 10047;
 const PATIENCE: Duration = Duration::from_secs(300);
 /// The bucket in which stages keep their state.
 pub(super) const STATE_BUCKET: &str = "elava_state";
+/// The bucket in which instances say what they work on.
+pub(crate) const LEASE_BUCKET: &str = "elava_leases";
 
 impl Nats {
     /// Makes every stream that is missing, and checks those that are there. A server that is there
@@ -52,6 +54,7 @@ impl Nats {
 
     async fn ensure_all(&self) -> Result<(), NatsError> {
         // The largest last, so that it takes what is left on a small disk.
+        self.ensure(lease_config()).await?;
         self.ensure(state_config()).await?;
         for stream in Stream::ALL.into_iter().rev() {
             self.ensure(config(stream)).await?;
@@ -160,6 +163,24 @@ fn state_config() -> Config {
         deny_delete: true,
         allow_direct: true,
         allow_atomic_publish: true,
+        ..Config::default()
+    }
+}
+
+/// Likewise; its keys go by themselves, each after its own time.
+fn lease_config() -> Config {
+    Config {
+        name: format!("KV_{LEASE_BUCKET}"),
+        subjects: vec![format!("$KV.{LEASE_BUCKET}.>")],
+        discard: DiscardPolicy::New,
+        storage: StorageType::File,
+        max_bytes: MIN_BYTES,
+        max_messages_per_subject: 1,
+        allow_rollup: true,
+        deny_delete: true,
+        allow_direct: true,
+        allow_atomic_publish: true,
+        allow_message_ttl: true,
         ..Config::default()
     }
 }

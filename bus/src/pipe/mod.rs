@@ -19,7 +19,7 @@ use crate::dead::dead_letters;
 use crate::handling::{ATTEMPTS, Handling};
 use crate::metrics::Metrics;
 use crate::run::BusError;
-use crate::{Batch, Consumes, MAX_PAGE_BYTES, Output, Page, Rejection, Source, Stage};
+use crate::{Batch, Consumes, Lease, MAX_PAGE_BYTES, Output, Page, Rejection, Source, Stage};
 use read::{ReadPage, read_pages};
 use state::State;
 
@@ -99,7 +99,8 @@ impl<S: Stage, W: Write> Pipe<'_, S, W> {
         let batch = Batch { source: Source::Pipe, pages: kept };
         let (stage, metrics, cancel) = (&self.stage, &self.metrics, &self.cancel);
         // Somebody is waiting for the pipe: what is missing outside is given up in the end.
-        let handling = Handling { stage, metrics, cancel, patience: Some(ATTEMPTS) };
+        let (lease, patience) = (&Lease::unlimited(), Some(ATTEMPTS));
+        let handling = Handling { stage, metrics, cancel, lease, patience };
         let Some(mut output) = handling.handle(&batch).await.map_err(BusError::Stage)? else { return Ok(false) };
         output.rejected.extend(rejected);
         self.metrics.handled(&batch, &output, 0);

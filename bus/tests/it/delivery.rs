@@ -10,13 +10,13 @@ use crate::copier::{Copier, observation};
 use crate::server::Server;
 use crate::{changes, publish_scopes, run, stored, until};
 
-fn expected(scopes: usize, count: usize) -> BTreeSet<String> {
+pub(crate) fn expected(scopes: usize, count: usize) -> BTreeSet<String> {
     let rows = |scope| (0..count).map(move |row| format!("chg_i-{scope}-{row:05}"));
     (0..scopes).flat_map(rows).collect()
 }
 
 /// All of `expected`, each once, and each scope in order.
-fn assert_exact(found: &[String], expected: &BTreeSet<String>) {
+pub(crate) fn assert_exact(found: &[String], expected: &BTreeSet<String>) {
     let distinct: BTreeSet<String> = found.iter().cloned().collect();
     assert_eq!(found.len(), distinct.len(), "nothing twice");
     assert_eq!(&distinct, expected, "nothing lost");

@@ -3,6 +3,7 @@
 mod client;
 mod copier;
 mod delivery;
+mod leases;
 mod limits;
 mod pipe;
 mod positions;
@@ -29,7 +30,7 @@ struct Args {
 }
 
 fn args(server: &Server) -> StageArgs {
-    Args::parse_from(["test", "--nats", &server.url(), "--health-addr", "off"]).bus
+    Args::parse_from(["test", "--nats", &server.url(), "--health-addr", "off", "--lease-ttl", "1s"]).bus
 }
 
 fn run(server: &Server, stage: &Copier) -> tokio::task::JoinHandle<Result<Finished, BusError>> {

@@ -44,7 +44,7 @@ pub(crate) fn history(db: &Path) -> Vec<Vec<String>> {
     .to_vec()
 }
 
-async fn run(
+pub(crate) async fn run(
     scans: &[Vec<String>; 3],
     disturb: impl AsyncFn(usize, &mut Server, &mut Pipeline),
 ) -> (Vec<Vec<String>>, Vec<String>) {
@@ -62,7 +62,11 @@ async fn run(
     (history(&pipeline.db()), ids)
 }
 
-fn assert_same(found: &(Vec<Vec<String>>, Vec<String>), undisturbed: &(Vec<Vec<String>>, Vec<String>), what: &str) {
+pub(crate) fn assert_same(
+    found: &(Vec<Vec<String>>, Vec<String>),
+    undisturbed: &(Vec<Vec<String>>, Vec<String>),
+    what: &str,
+) {
     for (found, expected) in found.0.iter().zip(&undisturbed.0) {
         let differs = found.iter().zip(expected).find(|(found, expected)| found != expected);
         assert_eq!(differs, None, "{what}: first differing row");

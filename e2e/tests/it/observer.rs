@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
+use elava_bus::{Client, NatsOptions};
 use elava_e2e::{Pipeline, StandIn, dump, scalar, stored, until};
 
 use crate::{settled, started};
@@ -22,9 +24,15 @@ async fn scans(url: &str) -> (BTreeSet<String>, BTreeSet<String>) {
     (ids(false), ids(true))
 }
 
-fn observe(pipeline: &mut Pipeline, cloud: &StandIn) {
+/// Starts an observer; what was scanned already is not due, and asked for.
+async fn observe(pipeline: &mut Pipeline, cloud: &StandIn, url: &str) {
     let place = ["--types", "ec2:instance", "--regions", "us-east-1", "--endpoint-url", cloud.url()];
     pipeline.start("observer", &[&place[..], &["--interval", "1h"]].concat());
+    if scans(url).await.1.is_empty() {
+        return;
+    }
+    let client = Client::connect(&NatsOptions { url: url.to_owned(), creds: None }).await.expect("NATS is there");
+    until("an answer", async || client.request("elava.scan.request", Bytes::new()).await.is_ok()).await;
 }
 
 /// A first look, and another one after a tenth has changed; each one killed in the middle, if so
@@ -34,13 +42,13 @@ async fn history(killed: bool) -> Vec<Vec<String>> {
     let (server, mut pipeline) = started();
     let url = server.url();
     for look in 1..=2 {
-        observe(&mut pipeline, &cloud);
+        observe(&mut pipeline, &cloud, &url).await;
         if killed {
             until("the middle of a scan", async || scans(&url).await.0.len() == 2 * look - 1).await;
             pipeline.kill("observer");
             let (begun, ended) = scans(&url).await;
             assert_eq!((begun.len(), ended.len()), (2 * look - 1, look - 1), "killed in the middle");
-            observe(&mut pipeline, &cloud);
+            observe(&mut pipeline, &cloud, &url).await;
         }
         until("a whole scan", async || scans(&url).await.1.len() == look).await;
         pipeline.kill("observer");

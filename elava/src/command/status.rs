@@ -1,9 +1,9 @@
-//! `elava status`: how far the stages are, what fills up, and how fresh each scope is.
+//! `elava status`: how far the stages are, who is at work, what fills up, and how fresh each scope is.
 
 use std::collections::BTreeMap;
 
 use clap::Args;
-use elava_bus::{Client, Progress, Usage};
+use elava_bus::{Client, LivingInstance, Progress, Usage};
 use elava_detector::{Query, ScopeFilter};
 use serde_json::{Value, json};
 
@@ -29,6 +29,8 @@ impl StatusArgs {
             let client = Client::connect(&from.nats.options()).await?;
             let columns = ["stage", "reads", "state", "partitions", "pending", "in_progress"];
             show::rows(&stages(&client.progress().await?), &columns, from.format(), "no stage has run yet")?;
+            let columns = ["stage", "instance", "partitions", "state", "since"];
+            show::rows(&instances(&client.instances().await?), &columns, from.format(), "nobody is at work")?;
             let columns = ["stream", "messages", "bytes", "limit_bytes", "used_percent"];
             show::rows(&streams(&client.usage().await?), &columns, from.format(), "there are no streams yet")?;
         }
@@ -56,6 +58,17 @@ fn stages(progress: &[Progress]) -> Vec<Row> {
         }))
     };
     rows.into_iter().map(row).collect()
+}
+
+/// One row per living instance: what it has of its stage.
+fn instances(instances: &[LivingInstance]) -> Vec<Row> {
+    let instance = |LivingInstance { stage, instance, since, partitions }: &LivingInstance| {
+        let state = if *partitions == 0 { "standing by" } else { "at work" };
+        row(json!({
+            "stage": stage, "instance": instance, "partitions": partitions, "state": state, "since": since,
+        }))
+    };
+    instances.iter().map(instance).collect()
 }
 
 /// One row per stream: how full it is.

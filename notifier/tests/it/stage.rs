@@ -1,6 +1,6 @@
 //! What goes to standard output and what downstream, by format and transport.
 
-use elava_bus::{Failure, Source, Stage};
+use elava_bus::{Failure, Lease, Source, Stage};
 use elava_notifier::Notifier;
 use elava_schemas::config::{Notifications, StdoutChannel, StdoutFormat};
 use elava_schemas::{Action, DecisionState, Message, Severity};
@@ -53,6 +53,20 @@ async fn told_once_however_often_given() {
     assert_eq!(written.text().lines().count(), 1);
     let line = Message::parse(written.text().trim_end().as_bytes()).expect("a message");
     assert_eq!(line, alert("a").into());
+}
+
+#[tokio::test]
+async fn nobody_is_told_without_the_lease() {
+    let written = Written::default();
+    let notifier = notifier(StdoutFormat::Ndjson, Severity::Info, &written);
+    let batch = batch(PARTITION, &[alert("a").into()]);
+    notifier.taken(&PARTITION, &Lease::until(tokio::time::Instant::now()));
+    let failure = notifier.handle(&batch).await.expect_err("it is somebody else's");
+    assert!(matches!(failure, Failure::Unavailable(_)) && written.text().is_empty(), "{failure:?}");
+    notifier.left(&PARTITION);
+    notifier.taken(&PARTITION, &Lease::until(tokio::time::Instant::now() + std::time::Duration::from_secs(60)));
+    notifier.handle(&batch).await.expect("taken again");
+    assert_eq!(written.text().lines().count(), 1);
 }
 
 /// A reader that has gone away, as `head` does.

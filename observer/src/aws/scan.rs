@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::future::Future;
 use std::time::Duration;
 
-use elava_bus::{CancellationToken, Sink, SinkError};
+use elava_bus::{CancellationToken, Lease, Sink, SinkError};
 use elava_schemas::{Message, Observation, ScanError, ScanId, ScanOutcome, ScanReport, Scope, Timestamp, micros};
 
 use super::client::Place;
@@ -37,7 +37,8 @@ impl Outlet for Sink {
 
 /// Lists everything of one kind in one place. Its report has been stored when this returns.
 ///
-/// Ends early, as `partial` or `failed`, after `time_limit` or when `stop` is cancelled.
+/// Ends early, as `partial` or `failed`, after `time_limit`, when `stop` is cancelled, or when the
+/// claim on the scope is lost, which another observer may scan then.
 ///
 /// # Errors
 /// Only what the outlet fails with; the cloud's errors are in the report.
@@ -47,6 +48,7 @@ pub async fn scan(
     outlet: &impl Outlet,
     time_limit: Duration,
     stop: &CancellationToken,
+    claim: &Lease,
 ) -> Result<ScanReport, SinkError> {
     let scope = place.scope(kind);
     let started_at = now();
@@ -54,8 +56,15 @@ pub async fn scan(
     let mut listing =
         Listing { kind, place, scope, scan_id, seen: HashSet::new(), pages: 0, api_calls: 0, errors: Vec::new() };
     let end = tokio::time::Instant::now() + time_limit;
-    let complete = listing.run(outlet, end, stop).await?;
+    let listed = claim.guard(listing.run(outlet, end, stop)).await.transpose()?;
     outlet.flush().await?;
+    let complete = match listed {
+        Some(complete) if claim.is_held() => complete,
+        _ => {
+            listing.note("claim_lost", "the claim on this scope was lost; another observer may scan it");
+            false
+        }
+    };
     let outcome = match (complete, listing.pages) {
         (true, _) => ScanOutcome::Complete,
         (false, 0) => ScanOutcome::Failed,

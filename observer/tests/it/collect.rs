@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sts::config::Credentials;
-use elava_bus::{CancellationToken, SinkError};
+use elava_bus::{CancellationToken, Lease, SinkError};
 use elava_observer::aws::{KINDS, Kind, Outlet, Place, scan};
 use elava_schemas::{Message, Resource, ScanReport};
 
@@ -50,8 +50,9 @@ pub(crate) async fn scan_once(
 ) -> (Vec<Resource>, ScanReport) {
     let place = Place::new(ACCOUNT, region, &config(endpoint, region).await);
     let collected = Collected::default();
-    let report =
-        scan(kind, &place, &collected, limit, &CancellationToken::new()).await.expect("collecting does not fail");
+    let report = scan(kind, &place, &collected, limit, &CancellationToken::new(), &Lease::unlimited())
+        .await
+        .expect("collecting does not fail");
     let mut messages = collected.0.into_inner().expect("not poisoned");
     assert_eq!(messages.pop(), Some(report.clone().into()), "the report comes last");
     let resources: Vec<Resource> = messages

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use elava_bus::CancellationToken;
+use elava_bus::{CancellationToken, Lease};
 use elava_observer::aws::{Place, scan};
 use elava_schemas::ScanOutcome::{self, Complete, Failed, Partial};
 
@@ -154,7 +154,8 @@ async fn stopping_ends_as_partial() {
     .await;
     let place = Place::new(ACCOUNT, "us-east-1", &config(&endpoint, "us-east-1").await);
     let (collected, stop) = (Collected::default(), CancellationToken::new());
-    let scanning = scan(kind("ec2:vpc"), &place, &collected, LIMIT, &stop);
+    let claim = Lease::unlimited();
+    let scanning = scan(kind("ec2:vpc"), &place, &collected, LIMIT, &stop, &claim);
     let stopping = async {
         while collected.0.lock().expect("not poisoned").is_empty() {
             tokio::task::yield_now().await;
