@@ -109,7 +109,7 @@ ENTRYPOINT ["elava"]
 # --- what compose.yaml needs beside them ---------------------------------------------------------
 
 FROM nats:2.15.1-alpine AS nats
-COPY --from=empty --chown=65532:65532 /empty /data
+COPY --from=empty --chown=65532:65532 /empty /var/lib/nats
 COPY docker/nats /etc/nats
 USER 65532:65532
 CMD ["nats-server", "--config", "/etc/nats/nats.conf"]

@@ -8,6 +8,7 @@ told, in the files `config` and `credentials` of --aws-dir.
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 import urllib.request
@@ -27,10 +28,16 @@ async def serve(folder, host):
     from faulty_proxy import Proxy
     from moto.server import ThreadedMotoServer
 
+    class Quiet(Estate):
+        def did(self, *_, **__):
+            """Nobody reads it here."""
+
+    # one line a request otherwise
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     ThreadedMotoServer(ip_address="0.0.0.0", port=EMULATOR, verbose=False).start()
-    estate = Estate(f"http://127.0.0.1:{EMULATOR}")
-    estate.step = "seed"
+    estate = Quiet(f"http://127.0.0.1:{EMULATOR}")
     await asyncio.to_thread(estate.seed)
+    print(f"the estate is made; AWS is http://{host}:{PROXY} for Elava, and http://{host}:{EMULATOR} without its faults", flush=True)
     (folder / "config").write_text(CONFIG.format(region=HOME, host=host, port=PROXY))
     (folder / "credentials").write_text(CREDENTIALS)
     # last: who is answered here finds everything
