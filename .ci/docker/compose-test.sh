@@ -26,7 +26,10 @@ finish() {
     cat "$difference" >&2
     echo "compose test: failed" >&2
   fi
-  docker compose --profile demo --profile cli down --volumes --remove-orphans --timeout 5 --rmi all >>"$log" 2>&1 || true
+  # again, for what a start that failed was still making
+  for _ in 1 2; do
+    docker compose --profile demo --profile cli down --volumes --remove-orphans --timeout 5 --rmi all >>"$log" 2>&1 || true
+  done
   images_stop || true
   engine_stop || true
   rm -f "$log" "$difference"
@@ -85,6 +88,9 @@ hardened() {
   ! docker compose ps --all --format '{{.Ports}}' | grep -q '0\.0\.0\.0' || fail "a port is published to everybody"
 }
 
+# Every container but the day's has a check.
+healthy() { [[ "$(docker compose ps --format '{{.Health}}' | sort -u)" == healthy ]]; }
+
 same_history() {
   elava summary --json | grep -E '"measure":"(baseline|changes|decisions|deliveries|open_violations|resources)"' |
     diff .ci/docker/expected.ndjson - >"$difference"
@@ -113,5 +119,6 @@ within 300 "the end of the day" day_ended
 
 [[ "$(docker compose ps --all --format '{{.ExitCode}}' day)" == 0 ]] || fail "the day was not played to its end"
 for stage in enforcer detector nats; do restarted $stage || fail "$stage was not started again"; done
+within 60 "every stage healthy" healthy
 within 60 "the history of an undisturbed day" same_history
 docker compose logs --no-log-prefix notifier | grep -q 'Blessed resource disappeared: db orders-db' || fail "nobody was told"
