@@ -19,12 +19,11 @@ log="$(mktemp)" difference="$(mktemp)"
 finish() {
   local code=$?
   trap '' INT TERM
-  if ((code)); then
+  if ((code)) && docker info >/dev/null 2>&1; then
     docker compose ps --all >&2 || true
     docker compose logs --no-color --tail 40 >&2 || true
     tail -n 60 "$log" >&2
     cat "$difference" >&2
-    echo "compose test: failed" >&2
   fi
   # again, for what a start that failed was still making
   for _ in 1 2; do
