@@ -10,7 +10,6 @@ Exit codes: 0 the day was played, 1 something died or was not seen in time, 130 
 
 import contextlib
 import fcntl
-import json
 import os
 import pty
 import re
@@ -21,8 +20,10 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from pathlib import Path
+
+import day
+from day import TERMINAL, Failed, headline, say
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / ".local" / "demo"
@@ -33,25 +34,9 @@ VENV = ROOT / ".local" / "venv" / "bin"
 
 REGIONS = ("us-east-1", "eu-west-1")
 INTERVAL = 2.0  # seconds between scans
-PATIENCE = 30.0  # seconds in which an event must be seen
 DRAIN = 10.0  # seconds that a process gets to finish what it has begun
 
-# headline, step of estate.py
-DAY = (
-    ("Somebody launches an instance and tags nothing", "launch"),
-    ("The owner tag of worker-1 drifts", "drift"),
-    ("shop-admin is opened to the world, ssh included", "open-ssh"),
-    ("The blessed database orders-db is deleted", "delete-blessed"),
-    ("The volume search-index is left without an instance", "orphan"),
-    ("worker-2 becomes eight times as large", "resize"),
-)
-
-TERMINAL = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
-
-
-class Failed(Exception):
-    """The demo cannot go on."""
 
 
 class Interrupted(BaseException):
@@ -60,16 +45,6 @@ class Interrupted(BaseException):
     def __init__(self, signum):
         super().__init__(signum)
         self.signum = signum
-
-
-def headline(text):
-    line = f"\n── {text} "
-    line += "─" * max(0, 78 - len(line))
-    print(f"\x1b[1;36m{line}\x1b[0m" if TERMINAL else line, flush=True)
-
-
-def say(text):
-    print(f"\x1b[2m{text}\x1b[0m" if TERMINAL else text, flush=True)
 
 
 def tool(name):
@@ -164,20 +139,23 @@ class Notifications:
         return any(f" {word} (" in self.seen[begin:] for word in words)
 
 
-class Demo:
+class Demo(day.Day):
+    """A day beside stages that are processes of ours, with the notifications as they happen."""
+
     def __init__(self, processes):
         self.processes = processes
         self.notifications = Notifications()
-        self.nats = f"nats://127.0.0.1:{free_port()}"
-        self.emulator_port = free_port()
-        self.proxy = f"http://127.0.0.1:{free_port()}"
-        self.aws = {
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_SESSION_TOKEN": "",
-            "AWS_REGION": REGIONS[0],
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
+        self.emulator_port, self.proxy_port = free_port(), free_port()
+        python = VENV / "python"
+        super().__init__(
+            nats=f"nats://127.0.0.1:{free_port()}",
+            emulator=f"http://127.0.0.1:{self.emulator_port}",
+            proxy=f"http://127.0.0.1:{self.proxy_port}",
+            regions=REGIONS,
+            elava=BINARIES / "elava",
+            python=python if python.exists() else sys.executable,
+        )
+        self.aws = {**day.CREDENTIALS, "AWS_REGION": REGIONS[0], "AWS_EC2_METADATA_DISABLED": "true"}
 
     # --- starting -----------------------------------------------------------------------------
 
@@ -190,13 +168,12 @@ class Demo:
         self.processes.start("nats-server", [tool("nats-server"), "--config", config])
         emulator = [tool("moto_server"), "-H", "127.0.0.1", "-p", self.emulator_port]
         self.processes.start("moto", emulator, env={"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"})
-        proxy_port = self.proxy.rpartition(":")[2]
         self.processes.start(
             "proxy",
-            [sys.executable, ROOT / "demo/faulty_proxy.py", "--port", proxy_port]
+            [sys.executable, ROOT / "demo/faulty_proxy.py", "--port", self.proxy_port]
             + ["--upstream", f"127.0.0.1:{self.emulator_port}"],
         )
-        for port in (port, proxy_port, self.emulator_port):
+        for port in (port, self.proxy_port, self.emulator_port):
             self.wait(f"port {port}", lambda: listens(port))
 
     def start_stages(self):
@@ -212,88 +189,20 @@ class Demo:
         watch = ["--interval", f"{INTERVAL:.0f}s", "--regions", ",".join(REGIONS), "--endpoint-url", self.proxy]
         start("observer", *watch, env=self.aws)
 
-    # --- asking -------------------------------------------------------------------------------
+    # --- how it is seen -----------------------------------------------------------------------
 
-    def estate(self, step):
-        """Does a step through the AWS API; returns what was done."""
-        python = VENV / "python"
-        command = [python if python.exists() else sys.executable, ROOT / "demo/estate.py", step]
-        command += ["--endpoint-url", f"http://127.0.0.1:{self.emulator_port}"]
-        done = subprocess.run(command, env={**os.environ, **self.aws}, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise Failed(f"{step} in the emulator failed:\n{done.stderr}")
-        return [json.loads(line) for line in done.stdout.splitlines()]
+    def check(self):
+        self.processes.check()
 
-    def ask(self, *question):
-        """Rows of an answer of `elava`; none while the detector cannot answer yet."""
-        command = [BINARIES / "elava", *question, "--json", "--nats", self.nats]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        return [json.loads(line) for line in done.stdout.splitlines()] if done.returncode == 0 else []
+    def mark(self):
+        return len(self.notifications.seen)
 
-    def wait(self, what, condition, patience=PATIENCE):
-        begun = time.monotonic()
-        while not condition():
-            self.processes.check()
-            if time.monotonic() - begun > patience:
-                raise Failed(f"{what}: not seen within {patience:.0f} s. Logs are in {LOGS}")
-            time.sleep(0.1)
+    def told(self, done, mark):
+        words = [one[key] for one in done for key in ("id", "name") if key in one]
+        return self.notifications.mentions(words, mark)
 
-    def scopes(self, *regions):
-        rows = self.ask("status")
-        return [row for row in rows if row.get("region") in regions]
-
-    def idle(self):
-        """Whether everything observed so far went through every stage."""
-        stages = [row for row in self.ask("status") if "stage" in row]
-        return bool(stages) and all(row["pending"] + row["in_progress"] == 0 for row in stages)
-
-    def all_seen(self):
-        """Whether both regions were listed to the end, as far as they are known to be listed."""
-        scopes = [self.scopes(region) for region in REGIONS]
-        complete = all(row["last_outcome"] == "complete" for rows in scopes for row in rows)
-        return complete and len(scopes[0]) == len(scopes[1]) > 1
-
-    # --- the day ------------------------------------------------------------------------------
-
-    def first_look(self):
-        headline("The first look at the estate: its violations are told once, nothing is a change")
-        self.wait("a complete first scan of both regions", self.all_seen)
-        self.wait("the end of the first scan's work", self.idle)
-
-    def play(self):
-        for text, step in DAY:
-            headline(text)
-            begin = len(self.notifications.seen)
-            at = time.monotonic()
-            words = [done[key] for done in self.estate(step) for key in ("id", "name") if key in done]
-            self.wait(f"a notification of `{step}`", lambda: self.notifications.mentions(words, begin))
-            say(f"   seen {time.monotonic() - at:.1f} s after it was done (scans are {INTERVAL:.0f} s apart)")
-
-    def fail_region(self):
-        broken = REGIONS[1]
-        headline(f"Every call to {broken} fails: what is there is unknown now, not gone")
-        known = self.resources(broken)
-        self.tell_proxy(broken, "error")
-        self.wait(f"failed scans of {broken}", lambda: any(self.outcomes(broken) & {"failed", "partial"}))
-        pause = time.monotonic() + 2 * INTERVAL
-        self.wait("two more scans", lambda: time.monotonic() > pause)
-        gone = [row for row in self.ask("changes", "--since", "1h") if row["type"] == "disappeared" and row["region"] == broken]
-        if gone:
-            raise Failed(f"resources of a failing region were said to have disappeared: {gone}")
-        say(f"   {known} resources known in {broken} before, {self.resources(broken)} after; none disappeared")
-        self.tell_proxy(broken, "off")
-        self.wait(f"complete scans of {broken} again", lambda: self.outcomes(broken) == {"complete"})
-        say(f"   {broken} answers again")
-
-    def outcomes(self, region):
-        return {row["last_outcome"] for row in self.scopes(region)}
-
-    def resources(self, region):
-        return sum(row["region"] == region for row in self.ask("resources"))
-
-    def tell_proxy(self, region, mode):
-        body = json.dumps({"region": region, "mode": mode}).encode()
-        urllib.request.urlopen(urllib.request.Request(f"{self.proxy}/__fail", data=body, method="POST")).close()
+    def look(self):
+        """The observer looks by itself, again and again."""
 
     def keep_watching(self):
         headline("KEEP=1: still watching; Ctrl-C stops")
@@ -339,10 +248,7 @@ def run(processes):
     demo.start_surroundings()
     say(f"   {len(demo.estate('seed'))} resources made through the AWS API")
     demo.start_stages()
-    demo.first_look()
     demo.play()
-    demo.fail_region()
-    demo.wait("the end of the day's work", demo.idle)
     if os.environ.get("KEEP") == "1":
         demo.keep_watching()
     processes.stop()
@@ -361,7 +267,7 @@ def main():
         run(processes)
         return 0
     except Failed as error:
-        print(f"\ndemo: {error}", file=sys.stderr)
+        print(f"\ndemo: {error}\nLogs are in {LOGS}", file=sys.stderr)
         return 1
     except Interrupted as interrupted:
         print("\ndemo: stopping", file=sys.stderr)

@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# compose.yaml as people use it: images of the binaries that are built, the played day, and meanwhile a
+# crash, a partition and changing numbers of replicas. The history must be that of an undisturbed day.
+# Needs the binaries (`make build`). Leaves nothing behind; says something only when it fails.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. .ci/docker/engine.sh
+. .ci/docker/images.sh
+
+export COMPOSE_PROJECT_NAME="elava-test-$$" COMPOSE_PROFILES=demo ELAVA_TAG="test-$$" BINS=prebuilt
+# how many of each there are for a while
+MANY=(observer=3 detector=3 enforcer=4 decider=2 notifier=2)
+# any free ones
+export ELAVA_NATS_PORT=0 ELAVA_SQL_PORT=0
+unset AWS_PROFILE AWS_REGION AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN ELAVA_AWS_DIR
+unset ELAVA_CONFIG ELAVA_POLICIES ELAVA_INTERVAL ELAVA_REGIONS ELAVA_TYPES
+
+log="$(mktemp)" difference="$(mktemp)"
+finish() {
+  local code=$?
+  trap '' INT TERM
+  if ((code)) && docker info >/dev/null 2>&1; then
+    docker compose ps --all >&2 || true
+    docker compose logs --no-color --tail 40 >&2 || true
+    tail -n 60 "$log" >&2
+    cat "$difference" >&2
+  fi
+  # again, for what a start that failed was still making
+  for _ in 1 2; do
+    docker compose --profile demo --profile cli down --volumes --remove-orphans --timeout 5 --rmi all >>"$log" 2>&1 || true
+  done
+  images_stop || true
+  engine_stop || true
+  rm -f "$log" "$difference"
+  exit "$code"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+fail() {
+  echo "compose test: $*" >&2
+  exit 1
+}
+
+# within SECONDS WHAT COMMAND…
+within() {
+  local deadline=$((SECONDS + $1)) what="$2"
+  shift 2
+  until "$@"; do
+    ((SECONDS < deadline)) || fail "$what: not seen in time"
+    sleep 0.5
+  done
+}
+
+container() { docker compose ps --quiet "$1" | head -n 1; }
+of() { docker inspect --format "$2" "$(container "$1")"; }
+elava() { docker compose run --rm -T elava "$@" </dev/null 2>>"$log"; }
+
+# --- what happens to it ------------------------------------------------------------------------------
+
+# The process itself, from outside: `docker kill` would count as asked for, and not be mended.
+crash() { kill -9 "$(of "$1" '{{.State.Pid}}')"; }
+restarted() { [[ "$(of "$1" '{{.RestartCount}} {{.State.Running}}')" == [1-9]*" true" ]]; }
+# replicas STAGE=NUMBER…
+replicas() {
+  local scale=("${@/#/--scale=}")
+  docker compose up --detach --pull never --no-build --no-recreate --no-deps "${scale[@]}" "${@%=*}" >>"$log" 2>&1
+}
+
+partition() {
+  local network="${COMPOSE_PROJECT_NAME}_default" container
+  container="$(container "$1")"
+  docker network disconnect "$network" "$container"
+  sleep 5
+  docker network connect --alias "$1" "$network" "$container"
+}
+
+played() { docker compose logs --no-log-prefix day 2>/dev/null | grep -qF -- "$1"; }
+day_ended() { [[ "$(docker compose ps --all --format '{{.State}}' day)" == exited ]]; }
+reached() { played "$1" || day_ended; }
+
+# --- what must hold ----------------------------------------------------------------------------------
+
+hardened() {
+  local line
+  docker compose ps --all --quiet | xargs docker inspect --format \
+    '{{.Name}} {{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}}' |
+    while read -r line; do
+      [[ "$line" == *" 65532:65532 true [ALL] [no-new-privileges:true]" ]] || fail "not locked in: $line"
+    done
+  ! docker compose ps --all --format '{{.Ports}}' | grep -q '0\.0\.0\.0' || fail "a port is published to everybody"
+}
+
+# Every container but the day's has a check.
+healthy() { [[ "$(docker compose ps --format '{{.Health}}' | sort -u)" == healthy ]]; }
+
+same_history() {
+  elava summary --json | grep -E '"measure":"(baseline|changes|decisions|deliveries|open_violations|resources)"' |
+    diff .ci/docker/expected.ndjson - >"$difference"
+}
+
+engine_start || fail "there is no container engine"
+images_start || fail "there are no base images"
+scripts/docker-prebuilt
+docker compose --profile demo --profile cli build --quiet >>"$log" 2>&1 || fail "the images cannot be built"
+docker compose up --detach --pull never --no-build >>"$log" 2>&1 || fail "it does not start"
+hardened
+
+within 120 "a first look" reached "launches an instance"
+crash enforcer
+within 60 "the next event" reached "worker-1 drifts"
+replicas "${MANY[@]}"
+within 120 "the next event" reached "opened to the world"
+partition decider
+within 120 "the next event" reached "orders-db is deleted"
+crash detector
+within 120 "the next event" reached "search-index is left"
+crash nats
+within 120 "the next event" reached "eight times as large"
+replicas "${MANY[@]/=*/=1}"
+within 300 "the end of the day" day_ended
+
+[[ "$(docker compose ps --all --format '{{.ExitCode}}' day)" == 0 ]] || fail "the day was not played to its end"
+for stage in enforcer detector nats; do restarted $stage || fail "$stage was not started again"; done
+within 60 "every stage healthy" healthy
+within 60 "the history of an undisturbed day" same_history
+docker compose logs --no-log-prefix notifier | grep -q 'Blessed resource disappeared: db orders-db' || fail "nobody was told"
