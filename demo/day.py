@@ -134,7 +134,7 @@ class Day:
 
     def idle(self):
         """Whether everything observed so far went through every stage."""
-        stages = [row for row in self.ask("status") if "stage" in row]
+        stages = [row for row in self.ask("status") if "pending" in row]
         return bool(stages) and all(row["pending"] + row["in_progress"] == 0 for row in stages)
 
     def tell_proxy(self, region, mode):
