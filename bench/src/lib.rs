@@ -17,6 +17,7 @@ mod process;
 mod publish;
 mod raw;
 pub mod report;
+pub mod scale;
 mod server;
 mod session;
 mod stages;

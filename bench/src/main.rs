@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use elava_bench::{Programs, find_nats_server, history, idle, listing, pipeline};
+use elava_bench::{Programs, find_nats_server, history, idle, listing, pipeline, scale};
 use elava_bus::cli::{Finished, exit};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -23,6 +23,9 @@ struct Args {
     /// Resources of `pipeline`
     #[arg(long, default_value_t = 100_000)]
     resources: usize,
+    /// Resources of `scale`
+    #[arg(long, default_value_t = 50_000)]
+    scale_resources: usize,
     /// Instances of `listing`
     #[arg(long, default_value_t = 5000)]
     instances: usize,
@@ -55,6 +58,8 @@ enum Bench {
     Idle,
     /// 100,000 resources over JetStream.
     Pipeline,
+    /// 50,000 changes shared by one, two and four enforcers.
+    Scale,
     /// 5,000 instances through a shell pipe.
     Listing,
     /// 5,000,000 versions of 500,000 resources, and analysts.
@@ -93,6 +98,9 @@ async fn run(args: Args) -> anyhow::Result<()> {
     }
     if chosen(Bench::Pipeline) {
         pipeline::run(&programs, args.resources).await.context("pipeline")?;
+    }
+    if chosen(Bench::Scale) {
+        scale::run(&programs, args.scale_resources).await.context("scale")?;
     }
     if chosen(Bench::Listing) {
         listing::run(&programs, args.instances).await.context("listing")?;

@@ -9,7 +9,7 @@ use elava_bus::Stream;
 use tempfile::TempDir;
 
 use crate::estate::Page;
-use crate::lag::unacknowledged;
+use crate::lag::{readers, unacknowledged};
 use crate::publish::publish;
 use crate::server::Server;
 use crate::stages::Stage;
@@ -70,6 +70,18 @@ impl Session {
         let mut stage = Stage::start(name, &programs.binaries, &self.server.url, self.folder.path(), &arguments)?;
         stage.ready().await?;
         self.stages.push(stage);
+        self.reading(name, inputs(name)).await
+    }
+
+    /// Waits until every partition of these streams is read.
+    pub(crate) async fn reading(&self, name: &str, streams: &[Stream]) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        for stream in streams {
+            while readers(&self.js, name, *stream).await? < usize::from(stream.partitions()) {
+                ensure!(Instant::now() < deadline, "{name} does not read all of {}", stream.name());
+                tokio::time::sleep(POLL).await;
+            }
+        }
         Ok(())
     }
 

@@ -65,6 +65,12 @@ impl Stage {
         Ok(Counters::parse(&text))
     }
 
+    /// How many partitions it holds.
+    pub(crate) async fn leases(&self) -> anyhow::Result<f64> {
+        let text = self.get("/metrics").await.with_context(|| format!("cannot read the metrics of {}", self.name))?;
+        Ok(sum(&text, "elava_leases_held"))
+    }
+
     /// Fails if it has ended.
     pub(crate) fn expect_running(&mut self) -> anyhow::Result<()> {
         self.process.expect_running()
@@ -107,19 +113,11 @@ pub(crate) struct Counters {
 
 impl Counters {
     fn parse(text: &str) -> Self {
-        let sum = |name: &str| {
-            text.lines()
-                .filter_map(|line| line.strip_prefix(name))
-                .filter(|rest| rest.starts_with(['{', ' ']))
-                .filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok())
-                // not `sum`, whose start is -0
-                .fold(0.0, |total, value| total + value)
-        };
         Self {
-            received: sum("elava_rows_received_total"),
-            emitted: sum("elava_rows_emitted_total"),
-            rejected: sum("elava_rows_rejected_total"),
-            busy: sum("elava_busy_seconds_total"),
+            received: sum(text, "elava_rows_received_total"),
+            emitted: sum(text, "elava_rows_emitted_total"),
+            rejected: sum(text, "elava_rows_rejected_total"),
+            busy: sum(text, "elava_busy_seconds_total"),
         }
     }
 
@@ -131,6 +129,16 @@ impl Counters {
             busy: self.busy - earlier.busy,
         }
     }
+}
+
+/// A metric over all its labels.
+fn sum(text: &str, name: &str) -> f64 {
+    text.lines()
+        .filter_map(|line| line.strip_prefix(name))
+        .filter(|rest| rest.starts_with(['{', ' ']))
+        .filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok())
+        // not `sum`, whose start is -0
+        .fold(0.0, |total, value| total + value)
 }
 
 /// A port that nobody has.
