@@ -100,6 +100,10 @@ pub struct Usage {
     pub bytes: u64,
     /// Where it is full; none where it has no limit.
     pub limit_bytes: Option<u64>,
+    /// On how many servers it lies.
+    pub replicas: usize,
+    /// How many of its messages are gone; none where that is as it should be, in a stream that is no audit trail.
+    pub missing: Option<u64>,
 }
 
 impl Client {
@@ -234,7 +238,8 @@ impl Client {
     /// When JetStream does not answer.
     pub async fn usage(&self) -> Result<Vec<Usage>, RequestError> {
         let mut usage = Vec::new();
-        for name in Stream::ALL.into_iter().map(|stream| stream.name().to_owned()).chain([state_stream()]) {
+        let audit_trails = Stream::ALL.map(|stream| (stream.name().to_owned(), stream.is_audit_trail()));
+        for (name, is_audit_trail) in audit_trails.into_iter().chain([(state_stream(), false)]) {
             let handle = match self.nats.js.get_stream(&name).await {
                 Ok(handle) => handle,
                 Err(error) if matches!(error.kind(), GetStreamErrorKind::JetStream(_)) => continue,
@@ -245,6 +250,8 @@ impl Client {
                 messages: found.state.messages,
                 bytes: found.state.bytes,
                 limit_bytes: u64::try_from(found.config.max_bytes).ok().filter(|limit| *limit > 0),
+                replicas: found.config.num_replicas,
+                missing: is_audit_trail.then(|| found.state.last_sequence.saturating_sub(found.state.messages)),
                 stream: name,
             });
         }

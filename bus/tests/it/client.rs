@@ -28,6 +28,9 @@ async fn a_client_sees_progress_and_publishes() {
     assert_eq!(streams, ["OBSERVATION", "CHANGE", "POLICY", "DECISION", "EXECUTION", "DEAD", "KV_elava_state"]);
     let used: Vec<_> = usage[..4].iter().map(|one| one.messages > 0).collect();
     assert_eq!(used, [true, true, false, false]);
+    let missing: Vec<_> = usage.iter().map(|one| one.missing).collect();
+    assert_eq!(missing, [None, None, None, Some(0), Some(0), Some(0), None]);
+    assert!(usage.iter().all(|one| one.replicas == 1), "{usage:?}");
     let decision_id = DecisionId::of(&["d"]);
     let at = elava_schemas::Timestamp::default();
     let id = ApprovalId::of(&["d", "me"]);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use elava_bus::{Client, LivingInstance, Progress, Usage};
+use elava_bus::{Client, LivingInstance, MAX_LINE_BYTES, Progress, Usage};
 use elava_detector::{Query, ScopeFilter};
 use serde_json::{Value, json};
 
@@ -31,7 +31,8 @@ impl StatusArgs {
             show::rows(&stages(&client.progress().await?), &columns, from.format(), "no stage has run yet")?;
             let columns = ["stage", "instance", "partitions", "state", "since"];
             show::rows(&instances(&client.instances().await?), &columns, from.format(), "nobody is at work")?;
-            let columns = ["stream", "messages", "bytes", "limit_bytes", "used_percent"];
+            let columns =
+                ["stream", "state", "messages", "missing", "bytes", "limit_bytes", "used_percent", "replicas"];
             show::rows(&streams(&client.usage().await?), &columns, from.format(), "there are no streams yet")?;
         }
         from.print(&Query::Storage {}, &["part", "rows", "bytes", "bytes_per_row"], "").await?;
@@ -71,20 +72,57 @@ fn instances(instances: &[LivingInstance]) -> Vec<Row> {
     instances.iter().map(instance).collect()
 }
 
-/// One row per stream: how full it is.
+/// One row per stream: how full it is, and whether it is whole.
 fn streams(usage: &[Usage]) -> Vec<Row> {
-    let stream = |Usage { stream, messages, bytes, limit_bytes }: &Usage| {
+    let stream = |usage: &Usage| {
+        let Usage { stream, messages, bytes, limit_bytes, replicas, missing } = usage;
         let used = limit_bytes.map(|limit| (*bytes as f64 / limit as f64 * 1000.0).round() / 10.0);
         row(json!({
-            "stream": stream, "messages": messages, "bytes": bytes, "limit_bytes": limit_bytes, "used_percent": used,
+            "stream": stream, "state": state(usage), "messages": messages, "missing": missing, "bytes": bytes,
+            "limit_bytes": limit_bytes, "used_percent": used, "replicas": replicas,
         }))
     };
     usage.iter().map(stream).collect()
+}
+
+/// What an operator has to know of a stream first.
+fn state(usage: &Usage) -> &'static str {
+    let Usage { bytes, limit_bytes, missing, .. } = *usage;
+    match limit_bytes {
+        // the largest message does not fit any more: whoever writes waits
+        Some(limit) if bytes + MAX_LINE_BYTES as u64 > limit => "full",
+        _ if missing.is_some_and(|missing| missing > 0) => "has gaps",
+        Some(limit) if bytes > limit / 10 * 9 => "nearly full",
+        _ => "ok",
+    }
 }
 
 fn row(value: Value) -> Row {
     match value {
         Value::Object(row) => row,
         _ => Row::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_have_states() {
+        const GIB: u64 = 1 << 30;
+        for (bytes, limit_bytes, missing, expected) in [
+            (0, None, None, "ok"),
+            (GIB, None, None, "ok"),
+            (GIB / 2, Some(GIB), Some(0), "ok"),
+            (GIB / 100 * 95, Some(GIB), Some(0), "nearly full"),
+            (GIB - 4096, Some(GIB), Some(0), "full"),
+            (GIB / 2, Some(GIB), Some(3), "has gaps"),
+            (GIB / 100 * 95, Some(GIB), Some(3), "has gaps"),
+            (GIB - 4096, Some(GIB), Some(3), "full"),
+        ] {
+            let usage = Usage { stream: "S".to_owned(), messages: 1, bytes, limit_bytes, replicas: 1, missing };
+            assert_eq!(state(&usage), expected, "{usage:?}");
+        }
     }
 }
