@@ -11,7 +11,7 @@ export COMPOSE_PROJECT_NAME="elava-test-$$" COMPOSE_PROFILES=demo ELAVA_TAG="tes
 # how many of each there are for a while
 MANY=(observer=3 detector=3 enforcer=4 decider=2 notifier=2)
 # any free ones
-export ELAVA_NATS_PORT=0 ELAVA_SQL_PORT=0
+export ELAVA_NATS_PORT=0 ELAVA_SQL_PORT=0 ELAVA_PROMETHEUS_PORT=0
 unset AWS_PROFILE AWS_REGION AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN ELAVA_AWS_DIR
 unset ELAVA_CONFIG ELAVA_POLICIES ELAVA_INTERVAL ELAVA_REGIONS ELAVA_TYPES
 
@@ -27,7 +27,7 @@ finish() {
   fi
   # again, for what a start that failed was still making
   for _ in 1 2; do
-    docker compose --profile demo --profile cli down --volumes --remove-orphans --timeout 5 --rmi all >>"$log" 2>&1 || true
+    docker compose --profile demo --profile cli --profile observability down --volumes --remove-orphans --timeout 5 --rmi all >>"$log" 2>&1 || true
   done
   images_stop || true
   engine_stop || true
@@ -94,6 +94,9 @@ hardened() {
 # Every container but the day's has a check.
 healthy() { [[ "$(docker compose ps --format '{{.Health}}' | sort -u)" == healthy ]]; }
 
+# The stages are found, and every query of the dashboard and of the alerts has an answer.
+observed() { python3 .ci/docker/observed.py "http://$(docker compose port prometheus 9090)" >"$difference" 2>&1; }
+
 same_history() {
   elava summary --json | grep -E '"measure":"(baseline|changes|decisions|deliveries|open_violations|resources)"' |
     diff .ci/docker/expected.ndjson - >"$difference"
@@ -105,6 +108,7 @@ scripts/docker-prebuilt
 docker compose --profile demo --profile cli build --quiet >>"$log" 2>&1 || fail "the images cannot be built"
 docker compose up --detach --pull never --no-build >>"$log" 2>&1 || fail "it does not start"
 hardened
+docker compose up --detach --pull never --no-build --no-deps prometheus >>"$log" 2>&1 || fail "Prometheus does not start"
 
 within 120 "a first look" reached "launches an instance"
 crash enforcer
@@ -124,4 +128,5 @@ within 300 "the end of the day" day_ended
 for stage in enforcer detector nats; do restarted $stage || fail "$stage was not started again"; done
 within 60 "every stage healthy" healthy
 within 60 "the history of an undisturbed day" same_history
+within 60 "figures of every stage" observed
 docker compose logs --no-log-prefix notifier | grep -q 'Blessed resource disappeared: db orders-db' || fail "nobody was told"

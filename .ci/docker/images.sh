@@ -6,11 +6,16 @@
 
 STANDINS=()
 
-image_of() { sed -n "s/^FROM \([^ ]*\) AS $1\$/\1/p" Dockerfile; }
+image_of() {
+  case "$1" in
+  prometheus) sed -n 's|^    image: \(prom/prometheus:.*\)$|\1|p' compose.yaml ;;
+  *) sed -n "s/^FROM \([^ ]*\) AS $1\$/\1/p" Dockerfile ;;
+  esac
+}
 
 images_start() {
   local stage image
-  for stage in runtime demo nats; do
+  for stage in runtime demo nats prometheus; do
     image="$(image_of $stage)"
     docker image inspect "$image" >/dev/null 2>&1 && continue
     # one is enough to know
@@ -73,4 +78,13 @@ standin_nats() {
   ln -sf busybox "$folder/bin/wget"
   cp "$(. scripts/env.sh && command -v nats-server)" "$folder/usr/local/bin/"
   standin "$1" "$folder" 'CMD ["nats-server"]'
+}
+
+# Of Debian 12, which takes the same configuration.
+standin_prometheus() {
+  local folder="$ENGINE_DIR/prometheus"
+  debian "$folder" "${LIBRARIES[@]}" prometheus || return 1
+  # an empty volume takes this folder's mode
+  mkdir -m 777 "$folder/prometheus"
+  standin "$1" "$folder" 'ENTRYPOINT ["/usr/bin/prometheus"]'
 }
