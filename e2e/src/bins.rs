@@ -26,6 +26,6 @@ pub(crate) fn tool(variable: &str, name: &str) -> PathBuf {
     if let Some(path) = std::env::var_os(variable) {
         return path.into();
     }
-    let local = checkout().join(".local/venv/bin").join(name);
-    if local.exists() { local } else { name.into() }
+    let local = [".local/bin", ".local/venv/bin"].map(|folder| checkout().join(folder).join(name));
+    local.into_iter().find(|path| path.exists()).unwrap_or_else(|| name.into())
 }
