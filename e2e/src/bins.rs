@@ -22,7 +22,8 @@ pub fn binary(name: &str) -> PathBuf {
 }
 
 /// A tool that `make setup` put into the checkout, else the one on PATH.
-pub(crate) fn tool(variable: &str, name: &str) -> PathBuf {
+#[must_use]
+pub fn tool(variable: &str, name: &str) -> PathBuf {
     if let Some(path) = std::env::var_os(variable) {
         return path.into();
     }

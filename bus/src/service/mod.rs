@@ -98,8 +98,7 @@ impl Service {
         let mut asked = Vec::new();
         for (question, subject) in self.subjects() {
             let messages = client.subscribe(subject.clone()).await;
-            let messages =
-                messages.map_err(|error| NatsError::request(format!("subscribing to {subject}"), error))?;
+            let messages = messages.map_err(|error| NatsError::request(format!("subscribing to {subject}"), error))?;
             asked.push(messages.map(move |message| (question, message)));
         }
         let mut asked = select_all(asked);
@@ -142,14 +141,16 @@ impl Service {
             Question::Info => {
                 answer["type"] = "io.nats.micro.v1.info_response".into();
                 answer["description"] = self.description.as_str().into();
-                answer["endpoints"] = [&self.status].into_iter().chain(&served).map(|endpoint| endpoint.info()).collect();
+                answer["endpoints"] =
+                    [&self.status].into_iter().chain(&served).map(|endpoint| endpoint.info()).collect();
             }
             Question::Stats => {
                 let mut status = self.status.stats();
                 status["data"] = self.answer(Question::Status);
                 answer["type"] = "io.nats.micro.v1.stats_response".into();
                 answer["started"] = json!(self.started);
-                answer["endpoints"] = [status].into_iter().chain(served.iter().map(|endpoint| endpoint.stats())).collect();
+                answer["endpoints"] =
+                    [status].into_iter().chain(served.iter().map(|endpoint| endpoint.stats())).collect();
             }
             Question::Status => return self.status(),
         }
