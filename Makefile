@@ -7,7 +7,7 @@ SHELL := bash
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-setup: ## Fetch what cargo does not: DuckDB, a NATS server, an AWS emulator (all into .local/)
+setup: ## Fetch what cargo does not: DuckDB, a NATS server and its command line, an AWS emulator (all into .local/)
 	@scripts/setup
 
 build: setup ## Build every binary

@@ -9,5 +9,5 @@ fi
 case ":$PATH:" in
   *":$ELAVA_ROOT/.local/venv/bin:"*) ;;
   # behind what is on the PATH already: the venv also holds python
-  *) export PATH="$PATH:$ELAVA_ROOT/.local/venv/bin" ;;
+  *) export PATH="$PATH:$ELAVA_ROOT/.local/bin:$ELAVA_ROOT/.local/venv/bin" ;;
 esac

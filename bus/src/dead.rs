@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use elava_schemas::{DeadLetter, Timestamp};
 
+use crate::subject::published;
 use crate::{Batch, Emit, Page, Rejection};
 
 /// How much of a row a dead letter carries.
@@ -25,7 +26,7 @@ fn dead_letter(stage: &str, page: &Page, line: &[u8], rejection: &Rejection) -> 
     DeadLetter {
         stage: stage.to_owned(),
         reason: rejection.reason.clone(),
-        subject: page.subject.clone(),
+        subject: published(&page.subject),
         sequence: (page.subject != PIPE_SUBJECT).then_some(page.sequence),
         line: rejection.line,
         body: String::from_utf8_lossy(shown).into_owned(),

@@ -16,12 +16,14 @@ use crate::lease::holder::{Holder, News};
 use crate::metrics::Metrics;
 use crate::nats::Nats;
 use crate::run::{BusError, DRAIN};
+use crate::service::Service;
 use crate::tenure::{Ended, Supply, Tenure};
 
 /// An instance at work.
 pub(crate) struct Instance<S: Stage> {
     nats: Nats,
     metrics: Arc<Metrics>,
+    service: Arc<Service>,
     supply: Supply<S>,
     holder: Holder,
     cancel: CancellationToken,
@@ -39,6 +41,7 @@ impl<S: Stage> Instance<S> {
     pub(crate) fn new(
         nats: Nats,
         metrics: Arc<Metrics>,
+        service: Arc<Service>,
         supply: Supply<S>,
         holder: Holder,
         cancel: CancellationToken,
@@ -46,6 +49,7 @@ impl<S: Stage> Instance<S> {
         Self {
             nats,
             metrics,
+            service,
             supply,
             holder,
             cancel,
@@ -121,6 +125,7 @@ impl<S: Stage> Instance<S> {
             opened: self.kept.remove(&group),
             nats: self.nats.clone(),
             metrics: Arc::clone(&self.metrics),
+            service: Arc::clone(&self.service),
             in_flight: Arc::clone(&self.in_flight),
             lease,
             cancel,

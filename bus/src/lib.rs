@@ -17,6 +17,7 @@ mod pipe;
 mod replay;
 mod request;
 mod run;
+mod service;
 mod sink;
 mod stage;
 mod subject;

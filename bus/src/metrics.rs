@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
+use elava_schemas::Timestamp;
+use serde::Serialize;
 
 use crate::{Batch, Failure, Output, PARTITIONS, Source};
 
@@ -32,6 +34,24 @@ pub(crate) struct Metrics {
     last_millis: AtomicI64,
     /// Messages still to come, and the age of the newest handled while there are any, by source.
     lag: Mutex<BTreeMap<String, (u64, f64)>>,
+}
+
+/// All of it at a glance, in the words of the metrics.
+#[derive(Debug, Serialize)]
+pub(crate) struct Status {
+    ready: bool,
+    state: String,
+    leases_held: Option<i64>,
+    rows_received: u64,
+    rows_emitted: u64,
+    rows_rejected: u64,
+    batches: u64,
+    batches_retried: u64,
+    publish_blocked: u64,
+    busy_seconds: f64,
+    last_batch: Option<Timestamp>,
+    pending_messages: u64,
+    oldest_pending_seconds: f64,
 }
 
 impl Metrics {
@@ -152,10 +172,35 @@ impl Metrics {
         Busy { metrics: self, begun: Instant::now() }
     }
 
+    /// All of it at a glance; what is pending, over all sources.
+    pub(crate) fn status(&self) -> Status {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (held, last) = (self.held.load(Ordering::Relaxed), self.last_millis.load(Ordering::Relaxed));
+        let lag = self.lag();
+        Status {
+            ready: self.is_ready(),
+            state: self.state(),
+            leases_held: (held >= 0).then_some(held),
+            rows_received: count(&self.received),
+            rows_emitted: count(&self.emitted),
+            rows_rejected: count(&self.rejected),
+            batches: count(&self.batches),
+            batches_retried: count(&self.retried),
+            publish_blocked: count(&self.blocked),
+            busy_seconds: self.busy_seconds(),
+            last_batch: (last > 0).then(|| DateTime::from_timestamp_millis(last)).flatten(),
+            pending_messages: lag.values().map(|(pending, _)| pending).sum(),
+            oldest_pending_seconds: lag.values().map(|(_, age)| *age).fold(0.0, f64::max),
+        }
+    }
+
+    fn busy_seconds(&self) -> f64 {
+        Duration::from_micros(self.busy_micros.load(Ordering::Relaxed)).as_secs_f64()
+    }
+
     /// In the Prometheus text format, version 0.0.4.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
-        let busy = Duration::from_micros(self.busy_micros.load(Ordering::Relaxed)).as_secs_f64();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed) as f64;
         let last = self.last_millis.load(Ordering::Relaxed) as f64 / 1000.0;
         let rows = [
@@ -165,7 +210,7 @@ impl Metrics {
             ("elava_batches_total", "counter", "Batches handled.", count(&self.batches)),
             ("elava_batches_retried_total", "counter", "Attempts at a batch that failed.", count(&self.retried)),
             ("elava_publish_blocked_total", "counter", "Attempts to store outputs that failed.", count(&self.blocked)),
-            ("elava_busy_seconds_total", "counter", "Time spent handling batches.", busy),
+            ("elava_busy_seconds_total", "counter", "Time spent handling batches.", self.busy_seconds()),
             ("elava_last_batch_timestamp_seconds", "gauge", "When the last batch was handled.", last),
             ("elava_ready", "gauge", "Whether every source is being read.", f64::from(u8::from(self.is_ready()))),
         ];

@@ -13,12 +13,14 @@ use futures::{StreamExt, TryStreamExt};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::nats::publish::Outgoing;
 use crate::nats::streams::{LEASE_BUCKET, state_stream};
 use crate::nats::{Nats, NatsError, NatsOptions};
+use crate::service::{Endpoint, Service};
 use crate::{MAX_PAGE_BYTES, Stage, Stream, message_subject};
 
 /// The header of every page of an answer: `more`, `ok` (the last one) or `error` (the body says why).
@@ -263,13 +265,15 @@ impl Client {
 pub(crate) async fn answer_for<S: Stage>(
     nats: Nats,
     stage: Arc<S>,
+    service: Arc<Service>,
     cancel: CancellationToken,
 ) -> Result<(), NatsError> {
     let mut subjects = JoinSet::new();
     for subject in stage.subjects() {
         let asked = nats.client.queue_subscribe(*subject, S::SPEC.name.to_owned()).await;
         let asked = asked.map_err(|error| NatsError::request(format!("subscribing to {subject}"), error))?;
-        subjects.spawn(answer_all(nats.client.clone(), Arc::clone(&stage), asked, cancel.clone()));
+        let endpoint = service.endpoint(subject, S::SPEC.name);
+        subjects.spawn(answer_all(nats.client.clone(), Arc::clone(&stage), asked, endpoint, cancel.clone()));
     }
     drop(stage);
     while subjects.join_next().await.is_some() {}
@@ -281,6 +285,7 @@ async fn answer_all<S: Stage>(
     client: async_nats::Client,
     stage: Arc<S>,
     mut asked: Subscriber,
+    endpoint: Arc<Endpoint>,
     cancel: CancellationToken,
 ) {
     let turns = Arc::new(Semaphore::new(AT_ONCE));
@@ -292,8 +297,9 @@ async fn answer_all<S: Stage>(
     while let Some((turn, message)) = cancel.run_until_cancelled(next()).await.flatten() {
         while answers.try_join_next().is_some() {}
         let (client, stage, cancel) = (client.clone(), Arc::clone(&stage), cancel.clone());
+        let endpoint = Arc::clone(&endpoint);
         answers.spawn(async move {
-            answer(&client, stage.as_ref(), message, &cancel).await;
+            answer(&client, stage.as_ref(), &endpoint, message, &cancel).await;
             drop(turn);
         });
     }
@@ -304,10 +310,12 @@ async fn answer_all<S: Stage>(
 async fn answer<S: Stage>(
     client: &async_nats::Client,
     stage: &S,
+    endpoint: &Endpoint,
     message: async_nats::Message,
     cancel: &CancellationToken,
 ) {
     let Some(inbox) = message.reply else { return };
+    let begun = Instant::now();
     let lines = stage.answer(&message.subject, message.payload);
     tokio::pin!(lines);
     let lines = loop {
@@ -317,6 +325,7 @@ async fn answer<S: Stage>(
             () = tokio::time::sleep(SIGN_OF_LIFE) => send(client, &inbox, "more", Bytes::new()).await,
         }
     };
+    endpoint.answered(begun.elapsed(), lines.as_ref().err().map(String::as_str));
     reply(client, &inbox, lines).await;
 }
 
@@ -324,7 +333,7 @@ async fn answer<S: Stage>(
 pub(crate) async fn reply(client: &async_nats::Client, inbox: &Subject, lines: Lines) {
     let lines = match lines {
         Ok(lines) => lines,
-        Err(error) => return send(client, inbox, "error", Bytes::from(error)).await,
+        Err(error) => return refuse(client, inbox, error).await,
     };
     let mut page = BytesMut::new();
     for line in lines {
@@ -337,8 +346,25 @@ pub(crate) async fn reply(client: &async_nats::Client, inbox: &Subject, lines: L
     send(client, inbox, "ok", page.freeze()).await;
 }
 
-async fn send(client: &async_nats::Client, inbox: &Subject, status: &'static str, body: Bytes) {
+/// Says why there is no answer: to our own askers in the body, to others in the headers of every NATS service.
+async fn refuse(client: &async_nats::Client, inbox: &Subject, error: String) {
     let mut headers = HeaderMap::new();
+    headers.insert("Nats-Service-Error", error.replace(['\r', '\n'], " ").as_str());
+    headers.insert("Nats-Service-Error-Code", "500");
+    send_with(client, inbox, headers, "error", error.into()).await;
+}
+
+async fn send(client: &async_nats::Client, inbox: &Subject, status: &'static str, body: Bytes) {
+    send_with(client, inbox, HeaderMap::new(), status, body).await;
+}
+
+async fn send_with(
+    client: &async_nats::Client,
+    inbox: &Subject,
+    mut headers: HeaderMap,
+    status: &'static str,
+    body: Bytes,
+) {
     headers.insert(STATUS, status);
     if let Err(error) = client.publish_with_headers(inbox.clone(), headers, body).await {
         warn!(error = %error, "cannot answer");

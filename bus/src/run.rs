@@ -14,6 +14,7 @@ use crate::lease::holder::Holder;
 use crate::lease::ttl;
 use crate::metrics::Metrics;
 use crate::nats::{Nats, NatsError, NatsOptions};
+use crate::service::Service;
 use crate::tenure::Supply;
 use crate::{Failure, Stage, health, pipe, request};
 
@@ -130,13 +131,15 @@ async fn run_nats<S: Stage>(
         nats = Nats::connect(&name, options, PATIENCE) => nats?,
     };
     nats.ensure_streams().await?;
-    if let Supply::Ready(stage) = &supply {
-        tokio::spawn(request::answer_for(nats.clone(), Arc::clone(stage), cancel.clone()));
-    }
     let bucket = Bucket::new(nats.clone(), args.lease_ttl.unwrap_or(ttl::PARTITION));
+    let service = Service::of_stage(&spec, bucket.instance.clone(), Arc::clone(&metrics));
+    tokio::spawn(Arc::clone(&service).run(nats.clone(), cancel.clone()));
+    if let Supply::Ready(stage) = &supply {
+        tokio::spawn(request::answer_for(nats.clone(), Arc::clone(stage), Arc::clone(&service), cancel.clone()));
+    }
     info!(stage = spec.name, instance = bucket.instance, "stage is running");
     let holder = Holder::new(bucket, spec.name, spec.groups);
-    let result = Instance::new(nats.clone(), metrics, supply, holder, cancel).run().await;
+    let result = Instance::new(nats.clone(), metrics, service, supply, holder, cancel).run().await;
     // Without a server it would wait for one.
     if !matches!(tokio::time::timeout(Duration::from_secs(2), nats.client.flush()).await, Ok(Ok(()))) {
         warn!("last acknowledgements may not have been sent; the positions are kept elsewhere");

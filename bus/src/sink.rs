@@ -10,6 +10,7 @@ use elava_schemas::Message;
 use futures::StreamExt;
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
@@ -21,6 +22,7 @@ use crate::nats::publish::Outgoing;
 use crate::nats::{Nats, NatsError};
 use crate::request::{Lines, reply};
 use crate::run::{BusError, serve_health};
+use crate::service::Service;
 use crate::{Claims, Emit, Pager};
 
 /// Pages in flight over all handles: bounds memory when the server is slow or a stream is full.
@@ -66,7 +68,8 @@ struct StreamTarget {
     nats: Nats,
     name: &'static str,
     room: Arc<Semaphore>,
-    lease_ttl: Duration,
+    bucket: Bucket,
+    service: Arc<Service>,
 }
 
 impl Clone for Sink {
@@ -81,20 +84,23 @@ impl Sink {
     /// # Errors
     /// When NATS cannot be reached within ten minutes.
     pub async fn open<P: Args>(name: &'static str, args: &StageArgs<P>) -> Result<Self, SinkError> {
+        let metrics = Arc::new(Metrics::new(name, 0));
         let target = match args.nats_options() {
             None => Target::Stdout,
             Some(options) => {
                 let nats = Nats::connect(&format!("elava-{name}"), &options, PATIENCE).await?;
                 nats.ensure_streams().await?;
-                let (room, lease_ttl) = (Arc::new(Semaphore::new(IN_FLIGHT)), args.lease_ttl.unwrap_or(ttl::SCAN));
-                Target::Stream(Arc::new(StreamTarget { nats, name, room, lease_ttl }))
+                let bucket = Bucket::new(nats.clone(), args.lease_ttl.unwrap_or(ttl::SCAN));
+                let service = Service::of_source(name, bucket.instance.clone(), Arc::clone(&metrics));
+                let room = Arc::new(Semaphore::new(IN_FLIGHT));
+                Target::Stream(Arc::new(StreamTarget { nats, name, room, bucket, service }))
             }
         };
-        Ok(Self { target, metrics: Arc::new(Metrics::new(name, 0)), pending: Mutex::default() })
+        Ok(Self { target, metrics, pending: Mutex::default() })
     }
 
     /// Serves `/healthz`, `/readyz` and `/metrics` until `cancel`: where `--health-addr` says, else
-    /// on the loopback `port`, in a pipe nowhere else.
+    /// on the loopback `port`, in a pipe nowhere else. Over NATS it is a service, too.
     ///
     /// # Errors
     /// When the address is taken.
@@ -104,7 +110,13 @@ impl Sink {
         port: u16,
         cancel: &CancellationToken,
     ) -> Result<(), BusError> {
-        let port = matches!(self.target, Target::Stream(_)).then_some(port);
+        let port = match &self.target {
+            Target::Stdout => None,
+            Target::Stream(stream) => {
+                tokio::spawn(Arc::clone(&stream.service).run(stream.nats.clone(), cancel.clone()));
+                Some(port)
+            }
+        };
         serve_health(args.health_addr.as_deref(), port, &self.metrics, cancel).await
     }
 
@@ -172,7 +184,7 @@ impl Sink {
     #[must_use]
     pub fn claims(&self) -> Option<Claims> {
         let Target::Stream(stream) = &self.target else { return None };
-        Some(Claims::new(Bucket::new(stream.nats.clone(), stream.lease_ttl)))
+        Some(Claims::new(stream.bucket.clone()))
     }
 
     /// Requests on `subject`, shared among the instances of this name; `None` in a pipe.
@@ -189,15 +201,17 @@ impl Sink {
             .map_err(|error| NatsError::request(format!("subscribing to {subject}"), error))?;
         let (sender, receiver) = mpsc::channel(16);
         let client = stream.nats.client.clone();
+        let endpoint = stream.service.endpoint(subject, stream.name);
         tokio::spawn(async move {
             while let Some(message) = asked.next().await {
                 let (answer, answered) = oneshot::channel();
                 if sender.send(Asked { body: message.payload, answer }).await.is_err() {
                     return;
                 }
-                let client = client.clone();
+                let (client, endpoint, begun) = (client.clone(), Arc::clone(&endpoint), Instant::now());
                 tokio::spawn(async move {
                     let lines = answered.await.unwrap_or_else(|_| Err("not answered".to_owned()));
+                    endpoint.answered(begun.elapsed(), lines.as_ref().err().map(String::as_str));
                     if let Some(inbox) = message.reply {
                         reply(&client, &inbox, lines).await;
                     }

@@ -47,6 +47,17 @@ fn token(text: &str) -> String {
     if text.is_empty() { "_".to_owned() } else { text.chars().map(plain).collect() }
 }
 
+/// The subject that a stored one was published on: without the partition that the stream has inserted.
+pub(crate) fn published(stored: &str) -> String {
+    let tokens: Vec<&str> = stored.split('.').collect();
+    match tokens[..] {
+        ["elava", word @ ("observation" | "change" | "policy" | "decision"), _partition, a, b, c, d] => {
+            ["elava", word, a, b, c, d].join(".")
+        }
+        _ => stored.to_owned(),
+    }
+}
+
 /// Whether a row of this scope belongs on `subject`, published or stored. Order and absence are kept
 /// per scope, so a row on the wrong subject would be handled out of order.
 #[must_use]
@@ -72,6 +83,19 @@ mod tests {
             ("compute.googleapis.com/Disk", "compute_googleapis_com_Disk"),
         ] {
             assert_eq!(token(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn partitions_are_not_published() {
+        for (stored, expected) in [
+            ("elava.observation.7.aws.1.eu-west-1.ec2:vpc", "elava.observation.aws.1.eu-west-1.ec2:vpc"),
+            ("elava.observation.aws.1.eu-west-1.ec2:vpc", "elava.observation.aws.1.eu-west-1.ec2:vpc"),
+            ("elava.decision.15.notify.critical.aws.1", "elava.decision.notify.critical.aws.1"),
+            ("elava.delivery.slack.delivered.d_1", "elava.delivery.slack.delivered.d_1"),
+            ("-", "-"),
+        ] {
+            assert_eq!(published(stored), expected, "{stored}");
         }
     }
 

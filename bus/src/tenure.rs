@@ -11,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::nats::Nats;
 use crate::nats::source::SourceRunner;
 use crate::run::BusError;
+use crate::service::Service;
 use crate::{Failure, Lease, PARTITIONS, Position, Source, Stage, StageSpec, Stream, request};
 
 /// Where the stage comes from.
@@ -41,6 +42,7 @@ pub(crate) struct Tenure<S> {
     pub(crate) opened: Option<Arc<S>>,
     pub(crate) nats: Nats,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) service: Arc<Service>,
     pub(crate) in_flight: Arc<Semaphore>,
     pub(crate) lease: Lease,
     /// Ends it in good order.
@@ -102,7 +104,8 @@ impl<S: Stage> Tenure<S> {
         let beside = self.cancel.child_token();
         let mut answers = JoinSet::new();
         if matches!(self.supply, Supply::Opened(_)) {
-            answers.spawn(request::answer_for(self.nats.clone(), Arc::clone(stage), beside.clone()));
+            let (nats, service) = (self.nats.clone(), Arc::clone(&self.service));
+            answers.spawn(request::answer_for(nats, Arc::clone(stage), service, beside.clone()));
         }
         let mut rooms = JoinSet::new();
         for (stream, _) in

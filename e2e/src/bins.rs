@@ -22,10 +22,11 @@ pub fn binary(name: &str) -> PathBuf {
 }
 
 /// A tool that `make setup` put into the checkout, else the one on PATH.
-pub(crate) fn tool(variable: &str, name: &str) -> PathBuf {
+#[must_use]
+pub fn tool(variable: &str, name: &str) -> PathBuf {
     if let Some(path) = std::env::var_os(variable) {
         return path.into();
     }
-    let local = checkout().join(".local/venv/bin").join(name);
-    if local.exists() { local } else { name.into() }
+    let local = [".local/bin", ".local/venv/bin"].map(|folder| checkout().join(folder).join(name));
+    local.into_iter().find(|path| path.exists()).unwrap_or_else(|| name.into())
 }

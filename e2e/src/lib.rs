@@ -12,7 +12,7 @@ mod pipeline;
 mod rows;
 mod stand_in;
 
-pub use bins::{binary, checkout};
+pub use bins::{binary, checkout, tool};
 pub use history::{changes, decisions, dump, scalar};
 pub use messages::{publish, publish_raw, stored};
 pub use moto::Moto;

@@ -5,6 +5,7 @@ mod crashes;
 mod day;
 mod export;
 mod instances;
+mod nats_cli;
 mod observer;
 mod observers;
 mod rebuild;

@@ -12,7 +12,7 @@ pub struct DeadLetter {
     pub stage: String,
     /// Why, for a person.
     pub reason: String,
-    /// The subject it came on, or the file name (`-` for standard input).
+    /// The subject it was published on, where it can be published again, or the file name (`-` for standard input).
     pub subject: String,
     /// Its sequence in the stream; absent for files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
