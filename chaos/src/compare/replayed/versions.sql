@@ -1,0 +1,1 @@
+SELECT * EXCLUDE (resource_id) FROM versions WHERE account <> getvariable('observed')
