@@ -39,7 +39,12 @@ pub(crate) struct Cloud {
 
 impl Cloud {
     /// Starts it with so many instances; a faulty one throttles, and fails one request in twenty.
-    pub(crate) async fn start(binaries: &Path, folder: &Path, instances: usize, faulty: Option<u64>) -> anyhow::Result<Self> {
+    pub(crate) async fn start(
+        binaries: &Path,
+        folder: &Path,
+        instances: usize,
+        faulty: Option<u64>,
+    ) -> anyhow::Result<Self> {
         let mut command = command(&binaries.join("ec2-stand-in"));
         command.args(["--instances", &instances.to_string()]);
         if let Some(seed) = faulty {
@@ -122,7 +127,8 @@ impl Seen {
 /// Changes a tag of a twentieth of the items, others each time.
 async fn change(address: SocketAddr) -> anyhow::Result<()> {
     let mut stream = TcpStream::connect(address).await?;
-    let request = format!("POST /mutate?percent=5 HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let request =
+        format!("POST /mutate?percent=5 HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;

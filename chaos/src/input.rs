@@ -166,7 +166,9 @@ impl Input {
         let keys: Vec<String> = (0..self.size.resources).map(|number| self.estate.key(number).to_string()).collect();
         let mut expected = BTreeSet::new();
         let mut known: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-        for (round, scope) in (0..self.size.rounds).flat_map(|round| (0..self.scopes()).map(move |scope| (round, scope))) {
+        for (round, scope) in
+            (0..self.size.rounds).flat_map(|round| (0..self.scopes()).map(move |scope| (round, scope)))
+        {
             let (known, scan) = (known.entry(scope).or_default(), self.scan_id(round, scope));
             let shown: BTreeSet<usize> = self.shown(round, scope).into_iter().collect();
             let mut say = |what: &str, number: &usize| {
@@ -252,7 +254,8 @@ mod tests {
                 let words: Vec<&str> = said.split(' ').collect();
                 *alive.entry(words[1].to_owned()).or_default() += if words[0] == "appeared" { 1 } else { -1 };
             }
-            let alive: BTreeSet<String> = alive.into_iter().filter(|(_, count)| *count == 1).map(|(key, _)| key).collect();
+            let alive: BTreeSet<String> =
+                alive.into_iter().filter(|(_, count)| *count == 1).map(|(key, _)| key).collect();
             assert_eq!(alive, input.existing(), "seed {seed}");
         }
     }

@@ -70,7 +70,12 @@ pub async fn run(programs: &Programs, options: &Options, out: &mut impl Write) -
     let stages = active::stages(options.cloud > 0);
     let extent = Extent { faults: *faults, stages: &stages, kinds, pages, remembered, long_freezes: *long_freezes };
     let faults = plan(seed ^ 0xfa17, extent);
-    writeln!(out, "seed {seed}: {resources} resources in {} scopes, {rounds} rounds, {pages} pages, {} faults", input.scopes(), faults.len())?;
+    writeln!(
+        out,
+        "seed {seed}: {resources} resources in {} scopes, {rounds} rounds, {pages} pages, {} faults",
+        input.scopes(),
+        faults.len()
+    )?;
 
     let run = |name: &str| options.folder.join(name);
     let feed = Feed { input: &input, rounds, faults: &[], mix: None, remembered };

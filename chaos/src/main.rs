@@ -81,5 +81,7 @@ async fn go(args: Args) -> anyhow::Result<Finished> {
         long_freezes: args.long_freezes,
         folder,
     };
-    elava_chaos::run(&programs, &options, &mut std::io::stdout()).await.map(|same| if same { Finished::Clean } else { Finished::SomeRejected })
+    elava_chaos::run(&programs, &options, &mut std::io::stdout())
+        .await
+        .map(|same| if same { Finished::Clean } else { Finished::SomeRejected })
 }

@@ -55,9 +55,14 @@ pub(crate) enum Blow {
     ReceiverDown,
     CloudCut,
     /// Of the page so many before.
-    Duplicate { back: usize },
+    Duplicate {
+        back: usize,
+    },
     /// Likewise, and which of its rows.
-    Late { back: usize, row: usize },
+    Late {
+        back: usize,
+        row: usize,
+    },
 }
 
 /// One instance of a stage.

@@ -60,7 +60,8 @@ async fn carry(client: TcpStream, upstream: SocketAddr, mut modes: watch::Receiv
     let mut cut = modes.clone();
     let there_and_back = async {
         let server = passing(&mut modes, TcpStream::connect(upstream)).await?;
-        let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.into_split(), server.into_split());
+        let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+            (client.into_split(), server.into_split());
         tokio::select! {
             there = pump(&mut from_client, &mut to_server, modes.clone()) => there,
             back = pump(&mut from_server, &mut to_client, modes.clone()) => back,

@@ -132,13 +132,9 @@ mod tests {
     fn a_repetition_needs_an_excuse() {
         let mut told = Told::default();
         let decision = |id: &str| json!({"id": id, "finding": "f"});
-        for (key, id, era, again, problems) in [
-            ("a", "a", 0, 0, 0),
-            ("b", "b", 0, 0, 0),
-            ("a", "a", 1, 1, 0),
-            ("a", "a", 1, 1, 1),
-            ("a", "b", 2, 1, 3),
-        ] {
+        for (key, id, era, again, problems) in
+            [("a", "a", 0, 0, 0), ("b", "b", 0, 0, 0), ("a", "a", 1, 1, 0), ("a", "a", 1, 1, 1), ("a", "b", 2, 1, 3)]
+        {
             told.hear(key.to_owned(), decision(id), era);
             assert_eq!((told.again, told.problems.len()), (again, problems), "{key} {id} {era}");
         }

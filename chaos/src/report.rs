@@ -34,7 +34,11 @@ pub(crate) fn print(
         writeln!(
             out,
             "{which}: {} pages, {:.0} s; notifications told again with the same key: {}; rows too late: {}; faults that did not wait for their place: {}",
-            ran.fed.pages, ran.seconds, told.again, stored.late.len(), ran.fed.impatient
+            ran.fed.pages,
+            ran.seconds,
+            told.again,
+            stored.late.len(),
+            ran.fed.impatient
         )?;
         for (how, times) in &ran.ended {
             writeln!(out, "{which}: {how}, {times} times, and was started again")?;

@@ -12,8 +12,9 @@ const LINES: &str = include_str!("lines.sql");
 const DIFFERENCES: &str = include_str!("differences.sql");
 
 /// Of what is replayed everything is the same, of what was observed what does not depend on when.
-const QUERIES: [(&str, &str); 11] = [
+const QUERIES: [(&str, &str); 12] = [
     ("versions", include_str!("replayed/versions.sql")),
+    ("sightings", include_str!("replayed/sightings.sql")),
     ("changes", include_str!("replayed/changes.sql")),
     ("scans", include_str!("replayed/scans.sql")),
     ("violations", include_str!("replayed/violations.sql")),
@@ -40,7 +41,8 @@ fn rows(connection: &Connection, what: &'static str, query: &str) -> anyhow::Res
         let lines = LINES.replace("{table}", table).replace("{query}", query);
         connection.execute_batch(&format!("USE {database}; {lines}"))?;
     }
-    let count = |table| connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, usize>(0));
+    let count =
+        |table| connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, usize>(0));
     let mut differences = connection.prepare(DIFFERENCES)?;
     let differences = differences.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(Compared { what, expected: count("expected")?, found: count("found")?, differences })
