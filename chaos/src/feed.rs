@@ -7,7 +7,7 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
 use fastrand::Rng;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::input::{Input, Page};
 use crate::plan::{Blow, Fault};
@@ -38,6 +38,7 @@ pub(crate) struct Fed {
 
 impl Feed<'_> {
     pub(crate) async fn run(mut self, world: &mut World) -> anyhow::Result<Fed> {
+        let begun = Instant::now();
         let mut fed = Fed::default();
         let mut faults = self.faults.iter().peekable();
         let mut past: VecDeque<Page> = VecDeque::new();
@@ -45,6 +46,13 @@ impl Feed<'_> {
             for page in mixed(self.input.round(round), self.mix.as_mut()) {
                 while let Some(fault) = faults.next_if(|fault| fault.at <= fed.pages) {
                     fed.impatient += usize::from(!world.read(fault.blow.reader(), fault.unread, PATIENCE).await?);
+                    let (Fault { at, blow, lasts, .. }, begun) = (fault, begun.elapsed());
+                    eprintln!(
+                        "{:>6.1} s, page {at}: {}, {:.1} s",
+                        begun.as_secs_f64(),
+                        blow.name(),
+                        lasts.as_secs_f64()
+                    );
                     world.strike(fault).await?;
                     if let Some(again) = again(&fault.blow, &past) {
                         publish(world, &again, &format!("again-{}", fault.at)).await?;

@@ -5,6 +5,7 @@
 //! client.
 
 mod active;
+mod args;
 mod cloud;
 mod compare;
 mod feed;
@@ -20,9 +21,12 @@ mod server;
 mod streams;
 mod world;
 
+use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+pub use args::Args;
+use clap::ValueEnum;
 pub use elava_bench::Programs;
 pub use plan::Kind;
 
@@ -54,6 +58,23 @@ pub struct Options {
     pub folder: PathBuf,
 }
 
+/// The command that repeats it.
+impl fmt::Display for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, resources, rounds, page_rows, cloud, faults, kinds, long_freezes, folder: _ } = self;
+        write!(
+            f,
+            "elava-chaos --seed {seed} --resources {resources} --rounds {rounds} --page-rows {page_rows} --cloud {cloud} \
+             --faults {faults} --long-freezes {long_freezes}"
+        )?;
+        if kinds[..] != *Kind::value_variants() {
+            let names: Vec<String> = kinds.iter().map(|kind| kind.name()).collect();
+            write!(f, " --kinds {}", names.join(","))?;
+        }
+        Ok(())
+    }
+}
+
 /// Runs undisturbed, then disturbed, and compares; prints what happened. Whether both came to the same.
 ///
 /// # Errors
@@ -77,9 +98,11 @@ pub async fn run(programs: &Programs, options: &Options, out: &mut impl Write) -
         faults.len()
     )?;
 
+    eprintln!("undisturbed");
     let run = |name: &str| options.folder.join(name);
     let feed = Feed { input: &input, rounds, faults: &[], mix: None, remembered };
     let undisturbed = one(programs, &run("undisturbed"), feed, options.cloud, None, |_| 1).await?;
+    eprintln!("disturbed");
     let mix = Some(fastrand::Rng::with_seed(seed ^ 0x317));
     let feed = Feed { input: &input, rounds, faults: &faults, mix, remembered };
     let disturbed = one(programs, &run("disturbed"), feed, options.cloud, Some(seed), instances).await?;

@@ -149,19 +149,24 @@ fn duration(random: &mut Rng, kind: Kind) -> Duration {
     Duration::from_millis(millis)
 }
 
+impl Kind {
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
 impl Blow {
     /// What it is, for the table.
     pub(crate) fn name(&self) -> String {
-        let kind = |kind: Kind| kind.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         match self {
-            Self::Instance(what, target) => format!("{} {}", kind(*what), target.stage),
-            Self::Server(what) => kind(*what),
-            Self::StreamFull(stream) => format!("{} {stream}", kind(Kind::StreamFull)),
-            Self::HistoryFull => kind(Kind::HistoryFull),
-            Self::ReceiverDown => kind(Kind::ReceiverDown),
-            Self::CloudCut => kind(Kind::CloudCut),
-            Self::Duplicate { .. } => kind(Kind::Duplicate),
-            Self::Late { .. } => kind(Kind::Late),
+            Self::Instance(what, target) => format!("{} {}", what.name(), target.stage),
+            Self::Server(what) => what.name(),
+            Self::StreamFull(stream) => format!("{} {stream}", Kind::StreamFull.name()),
+            Self::HistoryFull => Kind::HistoryFull.name(),
+            Self::ReceiverDown => Kind::ReceiverDown.name(),
+            Self::CloudCut => Kind::CloudCut.name(),
+            Self::Duplicate { .. } => Kind::Duplicate.name(),
+            Self::Late { .. } => Kind::Late.name(),
         }
     }
 
@@ -190,7 +195,7 @@ mod tests {
         assert!(first.is_sorted_by_key(|fault| fault.at));
         assert_eq!(first.iter().filter(|fault| fault.lasts > Duration::from_secs(60)).count(), 2);
         for kind in kinds {
-            let name = kind.to_possible_value().expect("a name").get_name().to_owned();
+            let name = kind.name();
             let found = first.iter().filter(|fault| fault.blow.name().split(' ').next() == Some(&name)).count();
             assert!((16..=17).contains(&found), "{name}: {found}");
         }

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 
 /// A child, with a log that grows over its lives.
@@ -72,7 +72,7 @@ impl Process {
     /// Lets it write no file beyond so many bytes; `None`: as it likes.
     pub(crate) fn limit_files(&mut self, bytes: Option<u64>) -> anyhow::Result<()> {
         if self.ended()?.is_none() {
-            prlimit(Some(self.pid()), Resource::Fsize, Rlimit { current: bytes, maximum: None })?;
+            limit_files(self.pid(), bytes)?;
         }
         Ok(())
     }
@@ -90,6 +90,18 @@ impl Process {
             sleep(Duration::from_millis(20)).await;
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+fn limit_files(pid: Pid, bytes: Option<u64>) -> anyhow::Result<()> {
+    use rustix::process::{Resource, Rlimit, prlimit};
+    prlimit(Some(pid), Resource::Fsize, Rlimit { current: bytes, maximum: None })?;
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn limit_files(_pid: Pid, _bytes: Option<u64>) -> anyhow::Result<()> {
+    anyhow::bail!("only Linux limits the files of another process: leave out the kind history-full")
 }
 
 /// An exit status in a few words.
