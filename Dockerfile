@@ -30,6 +30,7 @@ COPY notifier notifier
 COPY elava elava
 COPY e2e e2e
 COPY bench bench
+COPY chaos chaos
 # All binaries at once: the builds of all images share this step.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \

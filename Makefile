@@ -2,7 +2,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo up test bench generate lint deny clean-local
+.PHONY: help setup build demo up test chaos bench generate lint deny clean-local
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -22,6 +22,9 @@ up: build ## Watch your own AWS account
 # The end-to-end tests run the binaries, so these are built first.
 test: build ## Run every test
 	@. scripts/env.sh && exec cargo test --workspace --locked
+
+chaos: build ## Run every stage under 200 random faults, some ten minutes (ARGS='--seed 7' repeats a run)
+	@. scripts/env.sh && exec $${CARGO_TARGET_DIR:-target}/debug/elava-chaos $(ARGS)
 
 bench: setup ## Measure (release build; NDJSON on standard output)
 	cargo build --release --workspace --bins --locked

@@ -1,6 +1,7 @@
 //! The whole flow: pipe and stream alike, a day of operations, crashes, bad input.
 
 mod bad_input;
+mod chaos;
 mod crashes;
 mod day;
 mod export;

@@ -1,0 +1,1 @@
+SELECT * FROM scans WHERE account <> getvariable('observed')

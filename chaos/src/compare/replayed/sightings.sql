@@ -1,0 +1,1 @@
+SELECT * EXCLUDE (resource_id) FROM sightings WHERE account <> getvariable('observed')

@@ -1,0 +1,195 @@
+//! A server, the stages over it, a cloud and a receiver of notifications, and what is wrong with them
+//! at the moment.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use async_nats::jetstream::Context;
+use async_nats::jetstream::context::ContextBuilder;
+use elava_bench::Programs;
+use elava_bus::{Client, NatsOptions, Progress};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::active::Active;
+use crate::cloud::Cloud;
+use crate::instance::{Instance, Setting, history};
+use crate::plan::{OBSERVER, Target};
+use crate::process::said;
+use crate::receiver::Receiver;
+use crate::server::Server;
+
+/// How often what is over is undone, and who has ended is started again.
+const TICK: Duration = Duration::from_millis(50);
+/// How long a question to the server may take: it may be frozen, or starting.
+const ANSWER: Duration = Duration::from_secs(3);
+/// How long a stage may take to end: 25 s, as promised, and a busy machine.
+const END: Duration = Duration::from_secs(60);
+/// The partitions that all stages together read.
+const READ: usize = 113;
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) instances: Vec<Instance>,
+    pub(crate) server: Server,
+    pub(crate) cloud: Cloud,
+    pub(crate) receiver: Receiver,
+    pub(crate) js: Context,
+    client: Client,
+    pub(crate) active: Vec<Active>,
+    pub(crate) history: PathBuf,
+    /// How often a process has ended that was not killed, by stage and how.
+    pub(crate) ended: BTreeMap<String, usize>,
+}
+
+impl World {
+    /// Starts everything, `instances` of each stage.
+    pub(crate) async fn start(
+        programs: &Programs,
+        folder: &Path,
+        cloud: Cloud,
+        stages: &[&'static str],
+        instances: impl Fn(&str) -> usize,
+    ) -> anyhow::Result<Self> {
+        let server = Server::start(&programs.nats_server, folder)?;
+        let receiver = Receiver::start().await?;
+        let config = folder.join("elava.yaml");
+        std::fs::write(&config, CONFIG.replace("URL", &receiver.url()))?;
+        let setting = Setting { programs: programs.clone(), folder: folder.to_owned(), config, cloud: cloud.address() };
+        let (js, client) = connect(&server.url()).await?;
+        let mut started = Vec::new();
+        for &stage in stages {
+            for number in 0..instances(stage) {
+                let target = Target { stage, number };
+                started.push(Instance::start(target, server.address(), setting.clone()).await?);
+            }
+        }
+        let (active, history, ended) = (Vec::new(), history(folder), BTreeMap::new());
+        Ok(Self { instances: started, server, cloud, receiver, js, client, active, history, ended })
+    }
+
+    /// Does something, and looks after everything meanwhile.
+    pub(crate) async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> anyhow::Result<T> {
+        tokio::pin!(work);
+        loop {
+            self.tend().await?;
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                () = sleep(TICK) => {}
+            }
+        }
+    }
+
+    /// Undoes what is over, and starts again what has ended, as a supervisor does.
+    pub(crate) async fn tend(&mut self) -> anyhow::Result<()> {
+        self.undo_due(Instant::now()).await?;
+        for instance in &mut self.instances {
+            let Some(process) = &mut instance.process else { continue };
+            if let Some(status) = process.ended()? {
+                *self.ended.entry(format!("{} ended with {}", instance.target.stage, said(status))).or_default() += 1;
+                instance.revive()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How far the stages are; `None` when the server does not say.
+    pub(crate) async fn progress(&mut self) -> anyhow::Result<Option<Vec<Progress>>> {
+        let client = self.client.clone();
+        let asked = self.meanwhile(timeout(ANSWER, client.progress())).await?;
+        Ok(asked.ok().and_then(Result::ok))
+    }
+
+    /// Waits until a stage has at most so many messages to read, but not for ever: whom it waits for
+    /// may be struck. Whether it came to that.
+    pub(crate) async fn read(&mut self, stage: &str, unread: u64, patience: Duration) -> anyhow::Result<bool> {
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            if let Some(progress) = self.progress().await? {
+                let own = progress.iter().filter(|one| one.stage == stage);
+                if own.map(|one| one.pending + one.in_progress).sum::<u64>() <= unread {
+                    return Ok(true);
+                }
+            }
+            self.meanwhile(sleep(TICK)).await?;
+        }
+        Ok(false)
+    }
+
+    /// Waits until nothing is wrong and everything is handled.
+    pub(crate) async fn settled(&mut self, patience: Duration) -> anyhow::Result<()> {
+        let deadline = Instant::now() + patience;
+        let mut quiet = 0;
+        let mut last = None;
+        while quiet < 6 {
+            ensure!(Instant::now() < deadline, "not settled within {patience:?}: {}", stuck(last.as_deref()));
+            self.meanwhile(sleep(TICK * 2)).await?;
+            let progress = self.progress().await?;
+            // A partition that nobody has begun to read, or begins to read again, is missing or not read.
+            let idle = self.active.is_empty()
+                && progress.as_ref().is_some_and(|all| all.len() == READ && all.iter().all(is_idle));
+            quiet = if idle { quiet + 1 } else { 0 };
+            last = progress.or(last);
+        }
+        Ok(())
+    }
+
+    /// SIGTERM to all of `which`; what did not end well.
+    pub(crate) async fn stop(&mut self, which: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut problems = Vec::new();
+        for instance in self.instances.extract_if(.., |instance| which(instance.target.stage)) {
+            let name = instance.name();
+            let Instance { process: Some(mut process), .. } = instance else { continue };
+            if let Err(error) = process.terminate(END).await {
+                problems.push(format!("{name} {error}"));
+            }
+        }
+        problems
+    }
+
+    /// Ends the observers.
+    pub(crate) async fn stop_observers(&mut self) -> Vec<String> {
+        self.stop(|stage| stage == OBSERVER).await
+    }
+}
+
+fn is_idle(one: &Progress) -> bool {
+    one.reading && one.pending == 0 && one.in_progress == 0
+}
+
+fn stuck(progress: Option<&[Progress]>) -> String {
+    let Some(progress) = progress else { return "the server does not answer".to_owned() };
+    let waiting = progress.iter().filter(|one| !is_idle(one));
+    let waiting = waiting.map(|one| {
+        let Progress { stage, stream, partition, pending, in_progress, reading } = one;
+        format!("{stage} {stream} {partition}: {pending} pending, {in_progress} in progress, reading: {reading}")
+    });
+    format!("{} of {READ} partitions; {}", progress.len(), waiting.collect::<Vec<_>>().join("; "))
+}
+
+/// Also to a server that is just starting.
+async fn connect(url: &str) -> anyhow::Result<(Context, Client)> {
+    let deadline = Instant::now() + END;
+    let client = loop {
+        match Client::connect(&NatsOptions { url: url.to_owned(), creds: None }).await {
+            Ok(client) => break client,
+            Err(error) => ensure!(Instant::now() < deadline, "nats-server did not start: {error}"),
+        }
+    };
+    let connected = async_nats::ConnectOptions::new().retry_on_initial_connect().connect(url).await;
+    let connected = connected.context("cannot connect to nats-server")?;
+    Ok((ContextBuilder::new().timeout(ANSWER).ack_timeout(ANSWER).build(connected), client))
+}
+
+/// Everybody is told of everything.
+const CONFIG: &str = "\
+version: \"2.0\"
+provider: aws
+policies:
+  severity_actions: {critical: alert, warning: notify, info: audit}
+actions:
+  notifications:
+    stdout: {enabled: false}
+    webhook: {enabled: true, url: \"URL\", min_severity: info}
+";
