@@ -13,7 +13,7 @@ use crate::lease::bucket::Bucket;
 use crate::lease::holder::Holder;
 use crate::lease::ttl;
 use crate::metrics::Metrics;
-use crate::nats::{Nats, NatsError, NatsOptions};
+use crate::nats::{Nats, NatsError, NatsOptions, streams};
 use crate::tenure::Supply;
 use crate::{Failure, Stage, health, pipe, request};
 
@@ -129,7 +129,12 @@ async fn run_nats<S: Stage>(
         () = cancel.cancelled() => return Ok(Finished::Clean),
         nats = Nats::connect(&name, options, PATIENCE) => nats?,
     };
-    nats.ensure_streams().await?;
+    metrics.watches(nats.denials.clone());
+    let used = streams::used(spec.inputs, spec.output);
+    tokio::select! {
+        () = cancel.cancelled() => return Ok(Finished::Clean),
+        ensured = nats.ensure_streams(&used) => ensured?,
+    }
     if let Supply::Ready(stage) = &supply {
         tokio::spawn(request::answer_for(nats.clone(), Arc::clone(stage), cancel.clone()));
     }

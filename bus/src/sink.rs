@@ -18,10 +18,10 @@ use crate::lease::bucket::Bucket;
 use crate::lease::ttl;
 use crate::metrics::Metrics;
 use crate::nats::publish::Outgoing;
-use crate::nats::{Nats, NatsError};
+use crate::nats::{Nats, NatsError, streams};
 use crate::request::{Lines, reply};
 use crate::run::{BusError, serve_health};
-use crate::{Claims, Emit, Pager};
+use crate::{Claims, Emit, Pager, Stream};
 
 /// Pages in flight over all handles: bounds memory when the server is slow or a stream is full.
 const IN_FLIGHT: usize = 64;
@@ -81,16 +81,18 @@ impl Sink {
     /// # Errors
     /// When NATS cannot be reached within ten minutes.
     pub async fn open<P: Args>(name: &'static str, args: &StageArgs<P>) -> Result<Self, SinkError> {
+        let metrics = Arc::new(Metrics::new(name, 0));
         let target = match args.nats_options() {
             None => Target::Stdout,
             Some(options) => {
                 let nats = Nats::connect(&format!("elava-{name}"), &options, PATIENCE).await?;
-                nats.ensure_streams().await?;
+                nats.ensure_streams(&streams::used(&[], Some(Stream::Observation))).await?;
+                metrics.watches(nats.denials.clone());
                 let (room, lease_ttl) = (Arc::new(Semaphore::new(IN_FLIGHT)), args.lease_ttl.unwrap_or(ttl::SCAN));
                 Target::Stream(Arc::new(StreamTarget { nats, name, room, lease_ttl }))
             }
         };
-        Ok(Self { target, metrics: Arc::new(Metrics::new(name, 0)), pending: Mutex::default() })
+        Ok(Self { target, metrics, pending: Mutex::default() })
     }
 
     /// Serves `/healthz`, `/readyz` and `/metrics` until `cancel`: where `--health-addr` says, else

@@ -61,7 +61,7 @@ impl Reader {
         position: u64,
         lease: Lease,
     ) -> Self {
-        let durable = format!("{stage}-{partition:02}");
+        let durable = durable(stage, partition);
         Self { nats, stream, partition, durable, batch_pages, lease, position, delivered: 0, messages: None }
     }
 
@@ -202,6 +202,11 @@ pub(crate) fn page(sequence: u64, subject: String, nanos: i128, body: Bytes) -> 
     let micros = i64::try_from(nanos / 1000).unwrap_or_default();
     let received_at = DateTime::from_timestamp_micros(micros).unwrap_or_default();
     Page { sequence, subject, first_line: 1, received_at, body }
+}
+
+/// The name of the consumer by which a stage reads a partition.
+pub(crate) fn durable(stage: &str, partition: u16) -> String {
+    format!("{stage}-{partition:02}")
 }
 
 enum Order {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use clap::Args;
 use elava_bus::{Client, LivingInstance, Progress, Usage};
 use elava_detector::{Query, ScopeFilter};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{CommandError, coverage};
+use super::{CommandError, coverage, row};
 use crate::args::From;
 use crate::show::{self, Row};
 
@@ -80,11 +80,4 @@ fn streams(usage: &[Usage]) -> Vec<Row> {
         }))
     };
     usage.iter().map(stream).collect()
-}
-
-fn row(value: Value) -> Row {
-    match value {
-        Value::Object(row) => row,
-        _ => Row::new(),
-    }
 }
