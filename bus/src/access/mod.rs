@@ -59,7 +59,10 @@ impl User {
     }
 }
 
+/// Where answers go.
+pub(crate) const INBOX: &str = "_INBOX.";
+
 /// Where answers to a user go; nobody else may listen there.
 pub(crate) fn inbox(user: &str) -> String {
-    format!("_INBOX.{user}")
+    format!("{INBOX}{user}")
 }

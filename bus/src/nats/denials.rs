@@ -8,9 +8,10 @@ use std::time::Duration;
 use async_nats::{ClientError, Event, ServerError};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::NatsError;
+use crate::access::INBOX;
 
 /// For how long a denied publication counts. What a stage needs, it tries again within this time.
 const RECENT: Duration = Duration::from_secs(60);
@@ -37,6 +38,8 @@ impl Denials {
                 info!("connected to NATS");
                 return self.0.send_modify(BTreeMap::clear);
             }
+            // as every connection does in the end
+            Event::Closed => return debug!("disconnected from NATS"),
             Event::ServerError(ServerError::Other(text)) => parse(text),
             Event::ServerError(ServerError::AuthorizationViolation) => Some(Denial::User),
             // as reconnecting tells it
@@ -62,16 +65,30 @@ impl Denials {
         denials.iter().find(is_current).map(|(denial, _)| told(denial))
     }
 
-    /// Does what begins with a publication to `subject`, unless that is denied.
+    /// Does what begins with a publication to `subject`, unless that is denied, or there is no inbox for the answer.
     pub(crate) async fn unless_denied<T>(&self, subject: &str, work: impl Future<Output = T>) -> Result<T, NatsError> {
         let begun = Instant::now();
-        let denial = Denial::Publish(subject.to_owned());
+        let is_ours = |(denial, at): &(&Denial, &Instant)| match denial {
+            Denial::Publish(denied) => denied == subject && **at >= begun,
+            Denial::Subscribe(denied) => denied.starts_with(INBOX),
+            Denial::User => false,
+        };
+        let first = |denials: &BTreeMap<Denial, Instant>| denials.iter().find(is_ours).map(|(denial, _)| told(denial));
         let mut changes = self.0.subscribe();
-        let denied = changes.wait_for(|denials| denials.get(&denial).is_some_and(|at| *at >= begun));
+        let denied = async {
+            loop {
+                if let Some(what) = first(&changes.borrow_and_update()) {
+                    return NatsError::Denied { what };
+                }
+                if changes.changed().await.is_err() {
+                    return std::future::pending().await;
+                }
+            }
+        };
         tokio::select! {
             biased;
             done = work => Ok(done),
-            Ok(_) = denied => Err(NatsError::Denied { subject: subject.to_owned() }),
+            denied = denied => Err(denied),
         }
     }
 }
@@ -113,6 +130,10 @@ mod tests {
         denials.note(&event("Permissions Violation for Subscription to \"x.>\" using queue \"q\""));
         assert_eq!(denials.current().as_deref(), Some("NATS does not allow this user to subscribe to x.>"));
         assert_eq!(denials.unless_denied("a.b", async { 1 }).await.ok(), Some(1));
+        denials.note(&event("Permissions Violation for Subscription to \"_INBOX.x.*\""));
+        let said =
+            denials.unless_denied("a.b", std::future::pending::<()>()).await.expect_err("no answers").to_string();
+        assert_eq!(said, "NATS does not allow this user to subscribe to _INBOX.x.*; see docs/access.md");
         denials.note(&Event::Connected);
         assert_eq!(denials.current(), None);
         assert_eq!(parse("Stale Connection"), None);

@@ -50,10 +50,10 @@ pub enum NatsError {
         source: async_nats::ConnectError,
     },
     /// The server does not let us.
-    #[error("NATS does not allow this user to publish to {subject}; see docs/access.md")]
+    #[error("{what}; see docs/access.md")]
     Denied {
-        /// The subject.
-        subject: String,
+        /// What it does not let us do.
+        what: String,
     },
     /// A file of the credentials cannot be used.
     #[error("cannot use {file}")]

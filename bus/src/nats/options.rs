@@ -81,7 +81,7 @@ impl NatsOptions {
         {
             return Ok((format!("user {user}"), connect.user_and_password(user.clone(), password)));
         }
-        Ok(("a user without credentials of its own".to_owned(), connect))
+        Ok(("a user without key, credentials or password".to_owned(), connect))
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use async_nats::header::NATS_STREAM;
 use async_nats::jetstream;
 use async_nats::jetstream::consumer::pull::{Config, Stream as Messages};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
@@ -13,7 +14,7 @@ use async_nats::jetstream::stream::DirectGetErrorKind;
 use bytes::Bytes;
 use chrono::DateTime;
 use futures::StreamExt;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::{Nats, NatsError};
 use crate::{Batch, Lease, Page, Source, Stream};
@@ -177,7 +178,7 @@ impl Reader {
             .map(|info| (info.stream_sequence, info.pending, info.published.unix_timestamp_nanos()))
             .unwrap_or_default();
         self.position = sequence;
-        pages.push(page(sequence, message.subject.to_string(), nanos, message.payload.clone()));
+        pages.push(page(sequence, message.subject.to_string(), nanos, said(message)));
         pending
     }
 }
@@ -196,6 +197,18 @@ impl Nats {
             Err(error) => Err(NatsError::request(format!("reading from stream {}", stream.name()), error)),
         }
     }
+}
+
+/// What a message says: of a copy, nothing.
+///
+/// Whoever may read a single message can have the server send it to any subject, as the answer: the
+/// server does not ask whether the reader may publish there. It marks such a copy.
+pub(crate) fn said(message: &jetstream::Message) -> Bytes {
+    if message.headers.as_ref().is_some_and(|headers| headers.get(NATS_STREAM).is_some()) {
+        error!(subject = %message.subject, "a copy of another message was published here; it is passed over");
+        return Bytes::new();
+    }
+    message.payload.clone()
 }
 
 pub(crate) fn page(sequence: u64, subject: String, nanos: i128, body: Bytes) -> Page {
