@@ -57,6 +57,11 @@ impl Denials {
         }
     }
 
+    /// What was denied until now is not needed any more.
+    pub(crate) fn forget(&self) {
+        self.0.send_modify(|denials| denials.retain(|denial, _| !matches!(denial, Denial::Publish(_))));
+    }
+
     /// What is refused at present, for a person.
     pub(crate) fn current(&self) -> Option<String> {
         let denials = self.0.borrow();

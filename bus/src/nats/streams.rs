@@ -50,7 +50,10 @@ impl Nats {
     pub(crate) async fn ensure_streams(&self, names: &[String]) -> Result<(), NatsError> {
         let begun = tokio::time::Instant::now();
         loop {
-            let Some(lacking) = self.lacking(names).await? else { return Ok(()) };
+            let Some(lacking) = self.lacking(names).await? else {
+                self.denials.forget();
+                return Ok(());
+            };
             let pause = match self.make_streams().await {
                 Ok(()) => return Ok(()),
                 Err(NatsError::Stream { stream, source }) if is_starting(&source) && begun.elapsed() < PATIENCE => {

@@ -253,7 +253,6 @@ async fn a_stage_waits_for_streams_and_works_as_its_own_user() {
     let waits = "not ready: NATS does not allow this user to publish to $JS.API.STREAM.CREATE.KV_elava_leases";
     until("it says what it waits for", async || said(port).contains(waits)).await;
     make_streams(&server).await;
-    // What was denied a minute ago counts no more.
     until("it is ready", async || said(port).contains("ready, 16 of 16 partitions") && !said(port).contains("not"))
         .await;
     let (observer, _) = connect(&server, User::Observer).await;

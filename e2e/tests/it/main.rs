@@ -1,5 +1,6 @@
 //! The whole flow: pipe and stream alike, a day of operations, crashes, bad input.
 
+mod access;
 mod bad_input;
 mod crashes;
 mod day;
