@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use elava_schemas::config::Config;
 use tracing_subscriber::EnvFilter;
 
-use crate::NatsOptions;
+use crate::{NatsAccess, NatsOptions};
 
 /// Exit codes, for `--help`.
 pub const EXIT_CODES: &str = "\
@@ -25,9 +25,9 @@ pub struct StageArgs<P: Args = PipeArgs> {
     #[arg(long, env = "ELAVA_NATS_URL", value_name = "URL")]
     pub nats: Option<String>,
 
-    /// NATS credentials file
-    #[arg(long, env = "ELAVA_NATS_CREDS", value_name = "FILE", requires = "nats")]
-    pub nats_creds: Option<PathBuf>,
+    /// As whom.
+    #[command(flatten)]
+    pub nats_access: NatsAccess,
 
     /// Configuration file [default: built-in settings]
     #[arg(long, short = 'c', env = "ELAVA_CONFIG", value_name = "FILE")]
@@ -83,7 +83,7 @@ impl<P: Args> StageArgs<P> {
     /// How to reach NATS; `None` in a pipe.
     #[must_use]
     pub fn nats_options(&self) -> Option<NatsOptions> {
-        self.nats.clone().map(|url| NatsOptions { url, creds: self.nats_creds.clone() })
+        self.nats.clone().map(|url| NatsOptions { url, access: self.nats_access.clone() })
     }
 
     /// Starts logging and reads the configuration. Ends the process with exit code 2 when that is wrong.

@@ -3,6 +3,7 @@
 //!
 //! No domain rules here, and no async-nats outside of here.
 
+pub mod access;
 pub mod cli;
 mod dead;
 mod handling;
@@ -28,7 +29,7 @@ pub use handling::panic_text;
 pub use healthcheck::{HealthcheckArgs, HealthcheckError, StageCommand};
 pub use lease::Lease;
 pub use lease::claim::{Claim, Claims};
-pub use nats::{NatsError, NatsOptions};
+pub use nats::{NatsAccess, NatsError, NatsOptions};
 pub use page::{MAX_LINE_BYTES, MAX_PAGE_BYTES, MAX_PAGE_ROWS, Page, Pager};
 pub use replay::{Replayed, replay};
 pub use request::{Client, Lines, LivingInstance, Progress, RequestError, Usage};
@@ -38,7 +39,7 @@ pub use stage::{
     Batch, Consumes, Emit, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, StateChange,
 };
 pub use subject::{change_subject, message_subject, scope_subject_matches};
-pub use topology::{PARTITIONS, Stream};
+pub use topology::{PARTITIONS, Stream, ask, reads};
 
 /// Re-exported so that stages can watch for shutdown without naming tokio-util.
 pub use tokio_util::sync::CancellationToken;

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use elava_schemas::Timestamp;
 use serde::Serialize;
 
+use crate::nats::denials::Denials;
 use crate::{Batch, Failure, Output, PARTITIONS, Source};
 
 /// The counters of one stage. Cheap to update from every partition.
@@ -24,6 +25,8 @@ pub(crate) struct Metrics {
     /// How many partitions are leased by this instance; negative where there is nothing to share.
     held: AtomicI64,
     unavailable: AtomicU64,
+    /// What the server refuses, once there is a connection.
+    denials: OnceLock<Denials>,
     received: AtomicU64,
     emitted: AtomicU64,
     rejected: AtomicU64,
@@ -63,6 +66,7 @@ impl Metrics {
             joined: AtomicBool::new(true),
             held: AtomicI64::new(-1),
             unavailable: AtomicU64::new(0),
+            denials: OnceLock::new(),
             received: AtomicU64::new(0),
             emitted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
@@ -78,6 +82,16 @@ impl Metrics {
     /// Of an instance that shares sources with others, and does not know yet which are its own.
     pub(crate) fn shared(stage: &'static str) -> Self {
         Self { joined: AtomicBool::new(false), held: AtomicI64::new(0), ..Self::new(stage, 0) }
+    }
+
+    /// From now on, a connection to which something is refused is not ready.
+    pub(crate) fn watches(&self, denials: Denials) {
+        self.denials.get_or_init(|| denials);
+    }
+
+    /// What the server refuses at present.
+    fn denied(&self) -> Option<String> {
+        self.denials.get().and_then(Denials::current)
     }
 
     /// One more source is being read.
@@ -121,11 +135,15 @@ impl Metrics {
     pub(crate) fn is_ready(&self) -> bool {
         let count = |count: &AtomicI64| count.load(Ordering::Relaxed);
         let all_read = count(&self.ready) >= count(&self.sources);
-        all_read && self.joined.load(Ordering::Relaxed) && self.unavailable.load(Ordering::Relaxed) == 0
+        let is_missing_nothing = self.unavailable.load(Ordering::Relaxed) == 0 && self.denied().is_none();
+        all_read && self.joined.load(Ordering::Relaxed) && is_missing_nothing
     }
 
     /// In a few words, whether it is ready and what for.
     pub(crate) fn state(&self) -> String {
+        if let Some(denied) = self.denied() {
+            return format!("not ready: {denied}");
+        }
         match self.held.load(Ordering::Relaxed) {
             _ if !self.is_ready() => "not ready".to_owned(),
             0 => "ready, standing by".to_owned(),

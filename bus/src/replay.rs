@@ -10,7 +10,7 @@ use tracing::info;
 
 use crate::handling::Handling;
 use crate::metrics::Metrics;
-use crate::nats::reader::page;
+use crate::nats::reader::{page, said};
 use crate::nats::{Nats, NatsError};
 use crate::run::{BusError, PATIENCE};
 use crate::{Batch, Lease, NatsOptions, Page, Source, Stage, Stream};
@@ -76,7 +76,7 @@ async fn replay_partition<S: Stage>(
         left -= 1;
         let info = message.info().map_err(failed)?;
         let nanos = info.published.unix_timestamp_nanos();
-        let page = page(info.stream_sequence, message.subject.to_string(), nanos, message.payload.clone());
+        let page = page(info.stream_sequence, message.subject.to_string(), nanos, said(&message));
         if from.is_none_or(|from| page.received_at >= from) {
             pages.push(page);
         }

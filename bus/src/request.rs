@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::nats::publish::Outgoing;
-use crate::nats::streams::{LEASE_BUCKET, state_stream};
+use crate::nats::streams::{lease_stream, state_stream};
 use crate::nats::{Nats, NatsError, NatsOptions};
 use crate::service::{Endpoint, Service};
 use crate::{MAX_PAGE_BYTES, Stage, Stream, message_subject};
@@ -122,6 +122,10 @@ impl Client {
     /// # Errors
     /// [`RequestError`].
     pub async fn request(&self, subject: &str, body: Bytes) -> Result<Vec<Bytes>, RequestError> {
+        self.nats.denials.unless_denied(subject, self.ask(subject, body)).await?
+    }
+
+    async fn ask(&self, subject: &str, body: Bytes) -> Result<Vec<Bytes>, RequestError> {
         let failed =
             |error: Box<dyn std::error::Error + Send + Sync>| NatsError::request(format!("asking {subject}"), error);
         let inbox = self.nats.client.new_inbox();
@@ -166,6 +170,14 @@ impl Client {
             .map_err(|error| NatsError::request(format!("publishing on {subject}"), error.into_error()).into())
     }
 
+    /// Makes every stream that is missing, and brings those of older versions up to date.
+    ///
+    /// # Errors
+    /// When this user may not, or JetStream does not answer.
+    pub async fn make_streams(&self) -> Result<(), RequestError> {
+        Ok(self.nats.make_streams().await?)
+    }
+
     /// When three quarters of a stream are full, removes the older half of it, as far as `stage` has
     /// handled it; returns the first sequence that is kept. Nothing unread is ever removed.
     ///
@@ -208,7 +220,7 @@ impl Client {
     /// # Errors
     /// When JetStream does not answer.
     pub async fn instances(&self) -> Result<Vec<LivingInstance>, RequestError> {
-        match self.nats.js.get_stream(format!("KV_{LEASE_BUCKET}")).await {
+        match self.nats.js.get_stream(lease_stream()).await {
             Ok(_) => {}
             // nobody ever was
             Err(error) if matches!(error.kind(), GetStreamErrorKind::JetStream(_)) => return Ok(Vec::new()),

@@ -13,7 +13,7 @@ use crate::lease::bucket::Bucket;
 use crate::lease::holder::Holder;
 use crate::lease::ttl;
 use crate::metrics::Metrics;
-use crate::nats::{Nats, NatsError, NatsOptions};
+use crate::nats::{Nats, NatsError, NatsOptions, streams};
 use crate::service::Service;
 use crate::tenure::Supply;
 use crate::{Failure, Stage, health, pipe, request};
@@ -130,7 +130,12 @@ async fn run_nats<S: Stage>(
         () = cancel.cancelled() => return Ok(Finished::Clean),
         nats = Nats::connect(&name, options, PATIENCE) => nats?,
     };
-    nats.ensure_streams().await?;
+    metrics.watches(nats.denials.clone());
+    let used = streams::used(spec.inputs, spec.output);
+    tokio::select! {
+        () = cancel.cancelled() => return Ok(Finished::Clean),
+        ensured = nats.ensure_streams(&used) => ensured?,
+    }
     let bucket = Bucket::new(nats.clone(), args.lease_ttl.unwrap_or(ttl::PARTITION));
     let service = Service::of_stage(&spec, bucket.instance.clone(), Arc::clone(&metrics));
     tokio::spawn(Arc::clone(&service).run(nats.clone(), cancel.clone()));

@@ -19,11 +19,11 @@ use crate::lease::bucket::Bucket;
 use crate::lease::ttl;
 use crate::metrics::Metrics;
 use crate::nats::publish::Outgoing;
-use crate::nats::{Nats, NatsError};
+use crate::nats::{Nats, NatsError, streams};
 use crate::request::{Lines, reply};
 use crate::run::{BusError, serve_health};
 use crate::service::Service;
-use crate::{Claims, Emit, Pager};
+use crate::{Claims, Emit, Pager, Stream};
 
 /// Pages in flight over all handles: bounds memory when the server is slow or a stream is full.
 const IN_FLIGHT: usize = 64;
@@ -89,7 +89,8 @@ impl Sink {
             None => Target::Stdout,
             Some(options) => {
                 let nats = Nats::connect(&format!("elava-{name}"), &options, PATIENCE).await?;
-                nats.ensure_streams().await?;
+                nats.ensure_streams(&streams::used(&[], Some(Stream::Observation))).await?;
+                metrics.watches(nats.denials.clone());
                 let bucket = Bucket::new(nats.clone(), args.lease_ttl.unwrap_or(ttl::SCAN));
                 let service = Service::of_source(name, bucket.instance.clone(), Arc::clone(&metrics));
                 let room = Arc::new(Semaphore::new(IN_FLIGHT));

@@ -1,6 +1,10 @@
-//! The streams, one a concern, and what they promise.
+//! The streams, one a concern, what they promise, who writes and who reads them, and what is asked of whom.
+//!
+//! [`crate::access`] makes permissions of it: what does not stand here, nobody may do.
 
 use std::time::Duration;
+
+use crate::access::User;
 
 /// Partitions of every partitioned stream. Changing it is a drained, documented step.
 pub const PARTITIONS: u16 = 16;
@@ -20,6 +24,49 @@ pub enum Stream {
     Execution,
     /// What could not be handled.
     Dead,
+}
+
+/// What is stored: in which stream, on which subject, and by whom alone. None: by every stage, with its
+/// own name in place of the `*`.
+pub(crate) const STORED: [(Stream, &str, Option<User>); 8] = [
+    (Stream::Observation, "elava.observation.*.*.*.*", Some(User::Observer)),
+    (Stream::Change, "elava.change.*.*.*.*", Some(User::Detector)),
+    (Stream::Policy, "elava.policy.*.*.*.*", Some(User::Enforcer)),
+    (Stream::Decision, "elava.decision.*.*.*.*", Some(User::Decider)),
+    (Stream::Execution, "elava.execution.*.*.*.*", Some(User::Executor)),
+    (Stream::Execution, "elava.delivery.*.*.*", Some(User::Notifier)),
+    (Stream::Execution, "elava.approval", Some(User::Elava)),
+    (Stream::Dead, "elava.dead.*", None),
+];
+
+/// Requests over core NATS, and who answers them.
+pub(crate) const ASKED: [(&str, User); 3] =
+    [(ask::QUERY, User::Detector), (ask::EXPORT, User::Detector), (ask::SCAN, User::Observer)];
+
+/// The subjects of requests.
+pub mod ask {
+    /// The history is asked.
+    pub const QUERY: &str = "elava.history.query";
+    /// A copy of the history is wanted.
+    pub const EXPORT: &str = "elava.history.export";
+    /// A scan is wanted.
+    pub const SCAN: &str = "elava.scan.request";
+}
+
+/// The streams that each stage reads.
+pub mod reads {
+    use super::Stream;
+
+    /// Observations to compare, and as recorder everything later.
+    pub const DETECTOR: &[Stream] = &[Stream::Observation, Stream::Policy, Stream::Decision, Stream::Execution];
+    /// What changed.
+    pub const ENFORCER: &[Stream] = &[Stream::Change];
+    /// What changed, and what breaks a policy.
+    pub const DECIDER: &[Stream] = &[Stream::Change, Stream::Policy];
+    /// What is to be told.
+    pub const NOTIFIER: &[Stream] = &[Stream::Decision];
+    /// What is to be done, and what of it is approved.
+    pub const EXECUTOR: &[Stream] = &[Stream::Decision, Stream::Execution];
 }
 
 impl Stream {
@@ -50,15 +97,8 @@ impl Stream {
     }
 
     /// The subjects it takes, besides the checkpoints of the stage that writes it.
-    pub(crate) fn subjects(self) -> &'static [&'static str] {
-        match self {
-            Self::Observation => &["elava.observation.*.*.*.*"],
-            Self::Change => &["elava.change.*.*.*.*"],
-            Self::Policy => &["elava.policy.*.*.*.*"],
-            Self::Decision => &["elava.decision.*.*.*.*"],
-            Self::Execution => &["elava.execution.*.*.*.*", "elava.delivery.*.*.*", "elava.approval"],
-            Self::Dead => &["elava.dead.*"],
-        }
+    pub(crate) fn subjects(self) -> impl Iterator<Item = &'static str> {
+        STORED.iter().filter(move |(stream, ..)| *stream == self).map(|(_, subject, _)| *subject)
     }
 
     /// The stage whose checkpoints are stored in it.
@@ -102,7 +142,7 @@ impl Stream {
             Self::Change => vec![format!("elava.change.{partition}.>")],
             Self::Policy => vec![format!("elava.policy.{partition}.>")],
             Self::Decision => vec![format!("elava.decision.{partition}.>")],
-            Self::Execution | Self::Dead => self.subjects().iter().map(|subject| (*subject).to_owned()).collect(),
+            Self::Execution | Self::Dead => self.subjects().map(str::to_owned).collect(),
         }
     }
 

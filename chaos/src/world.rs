@@ -172,7 +172,7 @@ fn stuck(progress: Option<&[Progress]>) -> String {
 async fn connect(url: &str) -> anyhow::Result<(Context, Client)> {
     let deadline = Instant::now() + END;
     let client = loop {
-        match Client::connect(&NatsOptions { url: url.to_owned(), creds: None }).await {
+        match Client::connect(&NatsOptions::new(url)).await {
             Ok(client) => break client,
             Err(error) => ensure!(Instant::now() < deadline, "nats-server did not start: {error}"),
         }

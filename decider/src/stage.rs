@@ -91,7 +91,7 @@ fn belongs(driver: Driver, key: &ResourceKey, source: &Source, subject: &str) ->
 impl Stage for Decider {
     const SPEC: StageSpec = StageSpec {
         name: "decider",
-        inputs: &[Stream::Change, Stream::Policy],
+        inputs: elava_bus::reads::DECIDER,
         output: Some(Stream::Decision),
         consumes: |kind| match kind {
             Kind::Change | Kind::PolicyResult => Consumes::Takes,

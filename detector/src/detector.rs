@@ -143,7 +143,7 @@ impl From<SetupError> for Failure {
 impl Stage for Detector {
     const SPEC: StageSpec = StageSpec {
         name: "detector",
-        inputs: &[Stream::Observation, Stream::Policy, Stream::Decision, Stream::Execution],
+        inputs: elava_bus::reads::DETECTOR,
         output: Some(Stream::Change),
         consumes,
         position: Position::Own,

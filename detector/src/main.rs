@@ -33,7 +33,7 @@ enum Command {
     /// Ask the running detector whether it is ready: exit code 0 when it is, 1 when it is not
     Healthcheck(HealthcheckArgs),
     /// Make a fresh history of what the streams hold, beside the one that is written
-    Rebuild(RebuildArgs),
+    Rebuild(Box<RebuildArgs>),
     /// Remove the old versions that the configured retention does not keep, of a history that nobody holds
     Compact(CompactArgs),
 }
@@ -47,7 +47,7 @@ async fn main() -> ExitCode {
 async fn go(args: Args) -> anyhow::Result<Finished> {
     Ok(match args.command {
         Some(Command::Healthcheck(args)) => args.run("elava-detector", Detector::SPEC.health_port).await?,
-        Some(Command::Rebuild(args)) => elava_detector::rebuild(args).await?,
+        Some(Command::Rebuild(args)) => elava_detector::rebuild(*args).await?,
         Some(Command::Compact(args)) => elava_detector::compact(&args, chrono::Utc::now())?,
         None => elava_detector::detect(args.detect).await?,
     })

@@ -5,8 +5,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use elava_bus::access;
+
 use crate::bins::tool;
 use crate::pipeline::free_port;
+
+/// Where the users of a guarded server are, in its folder.
+const ACCESS: &str = "access";
 
 /// A running nats-server with JetStream; killed when dropped.
 pub struct Server {
@@ -22,10 +27,24 @@ impl Server {
     /// When it does not start.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(tempfile::tempdir().expect("a temporary folder"), "")
+    }
+
+    /// One that knows Elava's users, and nobody else.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn guarded() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        access::write(&folder.path().join(ACCESS)).expect("keys are made");
+        Self::start_with(folder, &format!("authorization {{ include ./{ACCESS}/{} }}\n", access::CONFIG))
+    }
+
+    fn start_with(folder: tempfile::TempDir, more: &str) -> Self {
         let port = free_port();
         let config = format!(
-            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\", sync_interval: always }}\n",
+            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\", sync_interval: always }}\n{more}",
             folder.path().display()
         );
         std::fs::write(folder.path().join("nats.conf"), config).expect("the folder can be written");
@@ -36,6 +55,16 @@ impl Server {
     #[must_use]
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// The file with the key of a user of a guarded one.
+    ///
+    /// # Panics
+    /// When the temporary folder's name is no text.
+    #[must_use]
+    pub fn key(&self, user: &str) -> String {
+        let file = self.folder.path().join(ACCESS).join(format!("{user}.nk"));
+        file.to_str().expect("it is text").to_owned()
     }
 
     /// SIGKILL, and a new one on the same store.

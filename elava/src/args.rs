@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use elava_bus::NatsOptions;
+use elava_bus::{NatsAccess, NatsOptions};
 use elava_detector::{Query, ScopeFilter};
 
 use crate::command::{
     CommandError, audit::AuditArgs, changes::ChangesArgs, cost::CostArgs, coverage::CoverageArgs, diff::DiffArgs,
-    export::ExportArgs, flapping::FlappingArgs, history::HistoryArgs, orphans::OrphansArgs, resources::ResourcesArgs,
-    scan::ScanArgs, status::StatusArgs, summary::SummaryArgs, violations::ViolationsArgs,
+    export::ExportArgs, flapping::FlappingArgs, history::HistoryArgs, nats::NatsCommand, orphans::OrphansArgs,
+    resources::ResourcesArgs, scan::ScanArgs, status::StatusArgs, summary::SummaryArgs, violations::ViolationsArgs,
 };
 use crate::show::{Format, FormatArgs};
 use crate::sql::SqlArgs;
@@ -77,6 +77,9 @@ pub enum Command {
     Export(ExportArgs),
     /// Scan now
     Scan(ScanArgs),
+    /// What the NATS server needs: users with their permissions, and streams
+    #[command(subcommand)]
+    Nats(NatsCommand),
 }
 
 /// Where answers come from, and how they are shown.
@@ -136,16 +139,15 @@ pub struct Nats {
     /// NATS server of the running pipeline
     #[arg(long = "nats", env = "ELAVA_NATS_URL", value_name = "URL", default_value = "nats://127.0.0.1:4222")]
     url: String,
-    /// NATS credentials file
-    #[arg(long = "nats-creds", env = "ELAVA_NATS_CREDS", value_name = "FILE")]
-    creds: Option<PathBuf>,
+    #[command(flatten)]
+    access: NatsAccess,
 }
 
 impl Nats {
     /// For the bus.
     #[must_use]
     pub fn options(&self) -> NatsOptions {
-        NatsOptions { url: self.url.clone(), creds: self.creds.clone() }
+        NatsOptions { url: self.url.clone(), access: self.access.clone() }
     }
 }
 

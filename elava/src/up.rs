@@ -22,6 +22,9 @@ pub struct UpArgs {
     /// Use this NATS server instead of starting one
     #[arg(long, env = "ELAVA_NATS_URL", value_name = "URL")]
     nats: Option<String>,
+    /// Folder with the keys of that server's users, as `elava nats access` makes it: each stage comes with its own
+    #[arg(long, value_name = "DIR", requires = "nats")]
+    nats_access: Option<PathBuf>,
     /// Port of the NATS server that is started, on loopback
     #[arg(long, value_name = "PORT", default_value_t = 4222)]
     port: u16,
@@ -180,6 +183,9 @@ async fn keep_running(
     loop {
         let mut command = stage_command(stage, &args);
         command.args(["--nats", &url, "--health-addr", "off"]).stderr(file(&log)?);
+        if let Some(folder) = &args.nats_access {
+            command.arg("--nats-nkey").arg(folder.join(format!("{stage}.nk")));
+        }
         if stage != "notifier" {
             command.stdout(Stdio::null());
         }

@@ -86,7 +86,7 @@ impl Evaluated {
 impl Stage for Enforcer {
     const SPEC: StageSpec = StageSpec {
         name: "enforcer",
-        inputs: &[Stream::Change],
+        inputs: elava_bus::reads::ENFORCER,
         output: Some(Stream::Policy),
         consumes: |kind| match kind {
             Kind::Change => Consumes::TakesAndPasses,

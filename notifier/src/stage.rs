@@ -148,7 +148,7 @@ impl Notifier {
 impl Stage for Notifier {
     const SPEC: StageSpec = StageSpec {
         name: "notifier",
-        inputs: &[Stream::Decision],
+        inputs: elava_bus::reads::NOTIFIER,
         output: Some(Stream::Execution),
         // In text mode nothing else may be on standard output, so nothing passes by itself;
         // `handle` passes on what it does not tell.

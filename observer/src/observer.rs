@@ -16,7 +16,7 @@ use crate::coordinator::{self, Coordinator, Turn};
 use crate::schedule::{adapted, chance, due, interval, jittered};
 
 /// Requests to scan now.
-const SCAN_REQUEST: &str = "elava.scan.request";
+const SCAN_REQUEST: &str = elava_bus::ask::SCAN;
 /// How long scans may take to report after being told to stop.
 const DRAIN: Duration = Duration::from_secs(20);
 

@@ -1,6 +1,8 @@
 //! Everything that speaks to NATS. Nothing outside this folder, `request` and `sink` does.
 
 pub(crate) mod checkpoint;
+pub(crate) mod denials;
+pub(crate) mod options;
 pub(crate) mod publish;
 pub(crate) mod reader;
 mod room;
@@ -8,28 +10,22 @@ pub(crate) mod source;
 pub(crate) mod state;
 pub(crate) mod streams;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use async_nats::jetstream;
-use tracing::{info, warn};
+use async_nats::{ConnectErrorKind, jetstream};
+use tracing::warn;
 
 use crate::MAX_LINE_BYTES;
-
-/// How to reach NATS.
-#[derive(Clone, Debug)]
-pub struct NatsOptions {
-    /// Server URL.
-    pub url: String,
-    /// Credentials file.
-    pub creds: Option<PathBuf>,
-}
+use denials::Denials;
+pub use options::{NatsAccess, NatsOptions};
 
 /// One connection, shared by everything in the process.
 #[derive(Clone, Debug)]
 pub(crate) struct Nats {
     pub(crate) client: async_nats::Client,
     pub(crate) js: jetstream::Context,
+    /// What the server has refused.
+    pub(crate) denials: Denials,
 }
 
 /// Why NATS could not be used.
@@ -43,13 +39,29 @@ pub enum NatsError {
         /// Why.
         source: async_nats::ConnectError,
     },
-    /// The credentials file cannot be read.
-    #[error("cannot read credentials {file}")]
+    /// The server does not know us.
+    #[error("NATS at {url} refuses {user}; see docs/access.md")]
+    Refused {
+        /// Server URL, without credentials.
+        url: String,
+        /// As whom we came.
+        user: String,
+        /// What it said.
+        source: async_nats::ConnectError,
+    },
+    /// The server does not let us.
+    #[error("{what}; see docs/access.md")]
+    Denied {
+        /// What it does not let us do.
+        what: String,
+    },
+    /// A file of the credentials cannot be used.
+    #[error("cannot use {file}")]
     Credentials {
         /// Which file.
         file: String,
         /// Why.
-        source: std::io::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A stream can neither be found nor made.
     #[error("cannot create stream {stream}")]
@@ -110,14 +122,15 @@ impl NatsError {
 }
 
 impl Nats {
-    /// Connects, waiting for a server that is not there yet for up to `patience`.
+    /// Connects, waiting for a server that is not there yet, or does not know us yet, for up to `patience`.
     pub(crate) async fn connect(name: &str, options: &NatsOptions, patience: Duration) -> Result<Self, NatsError> {
         let begun = tokio::time::Instant::now();
         let mut pause = Duration::from_millis(100);
+        let denials = Denials::default();
         let client = loop {
-            match Self::connect_once(name, options).await {
+            match Self::connect_once(name, options, &denials).await {
                 Ok(client) => break client,
-                Err(error @ NatsError::Connect { .. }) if begun.elapsed() < patience => {
+                Err(error @ (NatsError::Connect { .. } | NatsError::Refused { .. })) if begun.elapsed() < patience => {
                     warn!(error = %crate::cli::chain(&error), "waiting for NATS");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(2));
@@ -134,25 +147,29 @@ impl Nats {
             .timeout(Duration::from_secs(10))
             .ack_timeout(Duration::from_secs(10))
             .build(client.clone());
-        Ok(Self { client, js })
+        Ok(Self { client, js, denials })
     }
 
-    async fn connect_once(name: &str, options: &NatsOptions) -> Result<async_nats::Client, NatsError> {
-        let mut connect = async_nats::ConnectOptions::new().name(name).event_callback(|event| async move {
-            match event {
-                async_nats::Event::Connected => info!("connected to NATS"),
-                // A denied permission shows here only; to the caller it looks like a time-out.
-                event => warn!(event = %event, "NATS"),
-            }
-        });
-        if let Some(file) = &options.creds {
-            connect = connect
-                .credentials_file(file)
-                .await
-                .map_err(|source| NatsError::Credentials { file: file.display().to_string(), source })?;
-        }
+    async fn connect_once(
+        name: &str,
+        options: &NatsOptions,
+        denials: &Denials,
+    ) -> Result<async_nats::Client, NatsError> {
+        let (user, connect) = options.credentials().await?;
+        let events = denials.clone();
+        let connect = connect
+            .name(name)
+            // of one's own, so that no user needs to see what is answered to another
+            .custom_inbox_prefix(crate::access::inbox(name.strip_prefix("elava-").unwrap_or(name)))
+            .event_callback(move |event| {
+                events.note(&event);
+                std::future::ready(())
+            });
         let url = without_credentials(&options.url);
-        connect.connect(&options.url).await.map_err(|source| NatsError::Connect { url, source })
+        connect.connect(&options.url).await.map_err(|source| match source.kind() {
+            ConnectErrorKind::AuthorizationViolation => NatsError::Refused { url, user, source },
+            _ => NatsError::Connect { url, source },
+        })
     }
 }
 

@@ -106,7 +106,12 @@ impl Nats {
 
     /// Stores one body, once; returns its sequence.
     pub(crate) async fn publish(&self, outgoing: Outgoing) -> Result<u64, NotStored> {
-        Ok(self.send(outgoing).await?.await?.sequence)
+        let subject = outgoing.subject.clone();
+        let stored = async { self.send(outgoing).await?.await };
+        match self.denials.unless_denied(&subject, stored).await {
+            Ok(stored) => Ok(stored?.sequence),
+            Err(denied) => Err(NotStored::Again(PublishError::with_source(PublishErrorKind::Other, denied))),
+        }
     }
 
     /// Sends one body; whether it was stored is known once the returned future resolves.

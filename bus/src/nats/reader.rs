@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use async_nats::header::NATS_STREAM;
 use async_nats::jetstream;
 use async_nats::jetstream::consumer::pull::{Config, Stream as Messages};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
@@ -13,7 +14,7 @@ use async_nats::jetstream::stream::DirectGetErrorKind;
 use bytes::Bytes;
 use chrono::DateTime;
 use futures::StreamExt;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::{Nats, NatsError};
 use crate::{Batch, Lease, Page, Source, Stream};
@@ -61,7 +62,7 @@ impl Reader {
         position: u64,
         lease: Lease,
     ) -> Self {
-        let durable = format!("{stage}-{partition:02}");
+        let durable = durable(stage, partition);
         Self { nats, stream, partition, durable, batch_pages, lease, position, delivered: 0, messages: None }
     }
 
@@ -177,7 +178,7 @@ impl Reader {
             .map(|info| (info.stream_sequence, info.pending, info.published.unix_timestamp_nanos()))
             .unwrap_or_default();
         self.position = sequence;
-        pages.push(page(sequence, message.subject.to_string(), nanos, message.payload.clone()));
+        pages.push(page(sequence, message.subject.to_string(), nanos, said(message)));
         pending
     }
 }
@@ -198,10 +199,27 @@ impl Nats {
     }
 }
 
+/// What a message says: of a copy, nothing.
+///
+/// Whoever may read a single message can have the server send it to any subject, as the answer: the
+/// server does not ask whether the reader may publish there. It marks such a copy.
+pub(crate) fn said(message: &jetstream::Message) -> Bytes {
+    if message.headers.as_ref().is_some_and(|headers| headers.get(NATS_STREAM).is_some()) {
+        error!(subject = %message.subject, "a copy of another message was published here; it is passed over");
+        return Bytes::new();
+    }
+    message.payload.clone()
+}
+
 pub(crate) fn page(sequence: u64, subject: String, nanos: i128, body: Bytes) -> Page {
     let micros = i64::try_from(nanos / 1000).unwrap_or_default();
     let received_at = DateTime::from_timestamp_micros(micros).unwrap_or_default();
     Page { sequence, subject, first_line: 1, received_at, body }
+}
+
+/// The name of the consumer by which a stage reads a partition.
+pub(crate) fn durable(stage: &str, partition: u16) -> String {
+    format!("{stage}-{partition:02}")
 }
 
 enum Order {

@@ -45,6 +45,8 @@ impl Nats {
         let stream = self.js.get_stream(state_stream()).await.map_err(|error| failed(error.into()))?;
         let consumer = stream
             .create_consumer(OrderedConfig {
+                // with a name, the filter stands in the subject of the request, where permissions can see it
+                name: Some(format!("{stage}-{:016x}", fastrand::u64(..))),
                 deliver_policy: DeliverPolicy::LastPerSubject,
                 filter_subject: format!("{prefix}>"),
                 replay_policy: ReplayPolicy::Instant,

@@ -20,25 +20,85 @@ const MIN_BYTES: i64 = 16 << 20;
 const NO_STORAGE: u64 = 10047;
 /// How long JetStream may take to answer after a start.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// How long whoever may not make streams waits before trying whether that has changed.
+const DENIED_PAUSE: Duration = Duration::from_secs(30);
 /// The bucket in which stages keep their state.
-pub(super) const STATE_BUCKET: &str = "elava_state";
+pub(crate) const STATE_BUCKET: &str = "elava_state";
 /// The bucket in which instances say what they work on.
 pub(crate) const LEASE_BUCKET: &str = "elava_leases";
 
+/// The names of the streams that a stage uses: what it reads and writes, dead letters, leases, and where
+/// it keeps any, its state.
+pub(crate) fn used(reads: &[Stream], writes: Option<Stream>) -> Vec<String> {
+    let mut names = vec![lease_stream()];
+    names.extend((!reads.is_empty()).then(state_stream));
+    let streams = Stream::ALL.into_iter();
+    let mine = streams.filter(|stream| reads.contains(stream) || writes == Some(*stream) || *stream == Stream::Dead);
+    names.extend(mine.map(|stream| stream.name().to_owned()));
+    names
+}
+
+/// What every stream is to be. The largest last, so that it takes what is left on a small disk.
+fn configs() -> impl Iterator<Item = Config> {
+    [lease_config(), state_config()].into_iter().chain(Stream::ALL.into_iter().rev().map(config))
+}
+
 impl Nats {
-    /// Makes every stream that is missing, and checks those that are there. A server that is there
-    /// and does not answer yet, because it is starting, is waited for.
-    pub(crate) async fn ensure_streams(&self) -> Result<(), NatsError> {
+    /// Sees to it that the streams of these names are there and do what is needed. If one does not, all
+    /// are made that are missing; whoever may not do that waits until somebody has. A server that is
+    /// there and does not answer yet, because it is starting, is waited for too.
+    pub(crate) async fn ensure_streams(&self, names: &[String]) -> Result<(), NatsError> {
         let begun = tokio::time::Instant::now();
         loop {
-            match self.ensure_all().await {
+            let Some(lacking) = self.lacking(names).await? else {
+                self.denials.forget();
+                return Ok(());
+            };
+            let pause = match self.make_streams().await {
+                Ok(()) => return Ok(()),
                 Err(NatsError::Stream { stream, source }) if is_starting(&source) && begun.elapsed() < PATIENCE => {
                     warn!(stream, error = %crate::cli::chain(&source), "waiting for JetStream");
-                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    Duration::from_millis(500)
                 }
-                ensured => return ensured,
+                Err(NatsError::Denied { .. }) => {
+                    warn!(
+                        stream = lacking,
+                        "a stream is missing or of an older version, and this user may not make it: `elava nats streams` does; waiting"
+                    );
+                    DENIED_PAUSE
+                }
+                Err(error) => return Err(error),
+            };
+            self.wait_for(names, pause).await?;
+        }
+    }
+
+    /// Makes every stream that is missing, and checks those that are there.
+    pub(crate) async fn make_streams(&self) -> Result<(), NatsError> {
+        for config in configs() {
+            self.make(config).await?;
+        }
+        Ok(())
+    }
+
+    /// Until they are there, at most so long.
+    async fn wait_for(&self, names: &[String], at_most: Duration) -> Result<(), NatsError> {
+        let until = tokio::time::Instant::now() + at_most;
+        while tokio::time::Instant::now() < until && self.lacking(names).await?.is_some() {
+            tokio::time::sleep(Duration::from_secs(1).min(at_most)).await;
+        }
+        Ok(())
+    }
+
+    /// The first of them that is missing, cannot be asked about, or must be updated.
+    async fn lacking(&self, names: &[String]) -> Result<Option<String>, NatsError> {
+        for wanted in configs().filter(|config| names.contains(&config.name)) {
+            match self.denials.unless_denied(&info_subject(&wanted.name), self.js.get_stream(&wanted.name)).await? {
+                Ok(found) if updated(check(&found.cached_info().config, &wanted)?, &wanted).is_none() => {}
+                _ => return Ok(Some(wanted.name)),
             }
         }
+        Ok(None)
     }
 
     /// Refuses to go on in a stream that is not the one that was read before: reading on at the old
@@ -52,20 +112,12 @@ impl Nats {
         Ok(())
     }
 
-    async fn ensure_all(&self) -> Result<(), NatsError> {
-        // The largest last, so that it takes what is left on a small disk.
-        self.ensure(lease_config()).await?;
-        self.ensure(state_config()).await?;
-        for stream in Stream::ALL.into_iter().rev() {
-            self.ensure(config(stream)).await?;
-        }
-        Ok(())
-    }
-
-    async fn ensure(&self, mut config: Config) -> Result<(), NatsError> {
+    async fn make(&self, mut config: Config) -> Result<(), NatsError> {
         loop {
-            let error = match self.js.get_or_create_stream(config.clone()).await {
-                Ok(found) => return self.check(&found.cached_info().config, &config).await,
+            let asked = self.js.get_or_create_stream(config.clone());
+            let subject = format!("$JS.API.STREAM.CREATE.{}", config.name);
+            let error = match self.denials.unless_denied(&subject, asked).await? {
+                Ok(found) => return self.update(check(&found.cached_info().config, &config)?, &config).await,
                 Err(error) => error,
             };
             let smaller = config.max_bytes / 2;
@@ -83,26 +135,42 @@ impl Nats {
         }
     }
 
-    /// Refuses a stream that cannot do what exactly-once needs; allows what an older version did not.
-    async fn check(&self, found: &Config, wanted: &Config) -> Result<(), NatsError> {
+    /// Allows what an older version did not, and the other way round.
+    async fn update(&self, found: &Config, wanted: &Config) -> Result<(), NatsError> {
         let stream = &wanted.name;
-        let lacks = |lacks| Err(NatsError::StreamLacks { stream: stream.clone(), lacks });
-        if !found.allow_atomic_publish {
-            return lacks("atomic batches (allow_atomic)");
-        }
-        if found.subject_transform != wanted.subject_transform {
-            return lacks("our partitioning (subject_transform)");
-        }
-        let (rollup, ttl) = (wanted.allow_rollup, wanted.allow_message_ttl);
-        if (rollup && !found.allow_rollup) || (ttl && !found.allow_message_ttl) {
-            let config = Config { allow_rollup: rollup, allow_message_ttl: ttl, ..found.clone() };
+        if let Some(config) = updated(found, wanted) {
             let failed = |error| NatsError::request(format!("updating stream {stream}"), error);
-            self.js.update_stream(config).await.map_err(failed)?;
-            info!(stream, "checkpoints are rolled up from now on");
+            let subject = format!("$JS.API.STREAM.UPDATE.{stream}");
+            self.denials.unless_denied(&subject, self.js.update_stream(config)).await?.map_err(failed)?;
+            info!(stream, "the stream is as this version needs it from now on");
         }
         debug!(stream, "stream is ready");
         Ok(())
     }
+}
+
+/// Refuses a stream that cannot do what exactly-once needs.
+fn check<'a>(found: &'a Config, wanted: &Config) -> Result<&'a Config, NatsError> {
+    let lacks = |lacks| Err(NatsError::StreamLacks { stream: wanted.name.clone(), lacks });
+    if !found.allow_atomic_publish {
+        return lacks("atomic batches (allow_atomic)");
+    }
+    if found.subject_transform != wanted.subject_transform {
+        return lacks("our partitioning (subject_transform)");
+    }
+    Ok(found)
+}
+
+/// How a stream that was made by an older version is to be; none where it is so already.
+fn updated(found: &Config, wanted: &Config) -> Option<Config> {
+    // what has a time to live cannot lose it
+    let ttl = wanted.allow_message_ttl || found.allow_message_ttl;
+    let is_so = found.allow_rollup == wanted.allow_rollup && found.allow_message_ttl == ttl;
+    (!is_so).then(|| Config { allow_rollup: wanted.allow_rollup, allow_message_ttl: ttl, ..found.clone() })
+}
+
+fn info_subject(stream: &str) -> String {
+    format!("$JS.API.STREAM.INFO.{stream}")
 }
 
 fn is_starting(error: &CreateStreamError) -> bool {
@@ -119,7 +187,7 @@ fn max_bytes(stream: Option<Stream>) -> i64 {
 }
 
 fn config(stream: Stream) -> Config {
-    let mut subjects: Vec<String> = stream.subjects().iter().map(|subject| (*subject).to_owned()).collect();
+    let mut subjects: Vec<String> = stream.subjects().map(str::to_owned).collect();
     subjects.extend(stream.writer().map(|stage| format!("elava.checkpoint.{stage}.*.*")));
     Config {
         name: stream.name().to_owned(),
@@ -149,7 +217,13 @@ pub(crate) fn state_stream() -> String {
     format!("KV_{STATE_BUCKET}")
 }
 
-/// A key-value bucket as any NATS client knows it, that also takes atomic batches.
+/// The stream behind the bucket of leases.
+pub(crate) fn lease_stream() -> String {
+    format!("KV_{LEASE_BUCKET}")
+}
+
+/// A key-value bucket as any NATS client knows it, that also takes atomic batches. Without roll-ups: by
+/// one, whoever may write a single key could remove all.
 fn state_config() -> Config {
     Config {
         name: state_stream(),
@@ -159,7 +233,6 @@ fn state_config() -> Config {
         compression: Some(Compression::S2),
         max_bytes: max_bytes(None),
         max_messages_per_subject: 1,
-        allow_rollup: true,
         deny_delete: true,
         allow_direct: true,
         allow_atomic_publish: true,
@@ -170,13 +243,12 @@ fn state_config() -> Config {
 /// Likewise; its keys go by themselves, each after its own time.
 fn lease_config() -> Config {
     Config {
-        name: format!("KV_{LEASE_BUCKET}"),
+        name: lease_stream(),
         subjects: vec![format!("$KV.{LEASE_BUCKET}.>")],
         discard: DiscardPolicy::New,
         storage: StorageType::File,
         max_bytes: MIN_BYTES,
         max_messages_per_subject: 1,
-        allow_rollup: true,
         deny_delete: true,
         allow_direct: true,
         allow_atomic_publish: true,

@@ -25,6 +25,21 @@ use crate::{StageSpec, Stream};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// Where every instance of a stage tells its status.
+pub(crate) fn status_of(stage: &str) -> String {
+    format!("elava.{stage}.status")
+}
+
+/// Where instances of a stage are asked what they are: with all services, by name, or each by its own.
+pub(crate) fn discovery_of(stage: &str) -> [String; 3] {
+    let name = name_of(stage);
+    ["$SRV.*".to_owned(), format!("$SRV.*.{name}"), format!("$SRV.*.{name}.*")]
+}
+
+fn name_of(stage: &str) -> String {
+    format!("elava-{stage}")
+}
+
 /// One instance, as others find it.
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -64,12 +79,12 @@ impl Service {
 
     fn new(stage: &str, description: String, instance: String, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
-            name: format!("elava-{stage}"),
+            name: name_of(stage),
             description,
             instance,
             started: micros(Utc::now()),
             metrics,
-            status: Arc::new(Endpoint::new(format!("elava.{stage}.status"), "")),
+            status: Arc::new(Endpoint::new(status_of(stage), "")),
             endpoints: Mutex::default(),
         })
     }

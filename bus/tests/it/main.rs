@@ -1,5 +1,6 @@
 //! The stage contract, held against a real nats-server: nothing lost, nothing twice, bad rows aside.
 
+mod access;
 mod client;
 mod copier;
 mod delivery;
@@ -10,6 +11,7 @@ mod positions;
 mod requests;
 mod room;
 mod server;
+mod tls;
 
 use std::time::{Duration, Instant};
 

@@ -47,16 +47,30 @@ impl Server {
 
     /// With these lines as its configuration.
     pub(crate) fn start_with(config: &str) -> Self {
+        Self::start_in(tempfile::tempdir().expect("a temporary folder"), config)
+    }
+
+    /// In a folder with what these lines refer to.
+    pub(crate) fn start_in(folder: tempfile::TempDir, config: &str) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener.local_addr().expect("a bound socket has an address").port();
         drop(listener);
-        let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(folder.path().join(CONFIG), config).expect("the folder can be written");
         Self { child: spawn(port, folder.path()), port, folder }
     }
 
     pub(crate) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Has it read its configuration again.
+    pub(crate) fn reload(&self) {
+        let sent = Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success(), "the server runs");
     }
 
     pub(crate) fn kill(&mut self) {

@@ -21,7 +21,7 @@ use crate::watchdog::Ended;
 pub use request::ExportRequest;
 
 /// Where the running detector is asked for an export.
-pub const EXPORT_SUBJECT: &str = "elava.history.export";
+pub const EXPORT_SUBJECT: &str = elava_bus::ask::EXPORT;
 
 /// What an export is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::store::{History, HistoryError, Tried};
 
 /// Where the running detector is asked.
-pub const QUERY_SUBJECT: &str = "elava.history.query";
+pub const QUERY_SUBJECT: &str = elava_bus::ask::QUERY;
 
 /// A question. Times that are absent mean now, or the beginning.
 ///

@@ -16,7 +16,7 @@ const SHARING: [&str; 3] = ["enforcer", "decider", "notifier"];
 
 /// How many partitions each instance of a stage has, sorted.
 async fn shares(url: &str, stage: &str) -> Vec<u16> {
-    let client = Client::connect(&NatsOptions { url: url.to_owned(), creds: None }).await.expect("NATS is there");
+    let client = Client::connect(&NatsOptions::new(url)).await.expect("NATS is there");
     let instances = client.instances().await.expect("an answer");
     let mut shares: Vec<u16> = instances.iter().filter(|one| one.stage == stage).map(|one| one.partitions).collect();
     shares.sort_unstable();
@@ -25,7 +25,7 @@ async fn shares(url: &str, stage: &str) -> Vec<u16> {
 
 /// The detectors that have the lease.
 async fn at_work(url: &str) -> Vec<String> {
-    let client = Client::connect(&NatsOptions { url: url.to_owned(), creds: None }).await.expect("NATS is there");
+    let client = Client::connect(&NatsOptions::new(url)).await.expect("NATS is there");
     let instances = client.instances().await.expect("an answer").into_iter();
     instances.filter(|one| one.stage == "detector" && one.partitions > 0).map(|one| one.instance).collect()
 }

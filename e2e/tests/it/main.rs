@@ -1,5 +1,6 @@
 //! The whole flow: pipe and stream alike, a day of operations, crashes, bad input.
 
+mod access;
 mod bad_input;
 mod chaos;
 mod crashes;
@@ -20,7 +21,7 @@ const READ: usize = 113;
 /// Waits until every stage has handled everything: nothing pending, nothing in progress, several times
 /// in a row.
 async fn settled(url: &str) {
-    let options = elava_bus::NatsOptions { url: url.to_owned(), creds: None };
+    let options = elava_bus::NatsOptions::new(url);
     let client = elava_bus::Client::connect(&options).await.expect("NATS is there");
     let quiet = std::cell::Cell::new(0);
     until("the end of the flow", async || {

@@ -31,7 +31,7 @@ async fn observe(pipeline: &mut Pipeline, cloud: &StandIn, url: &str) {
     if scans(url).await.1.is_empty() {
         return;
     }
-    let client = Client::connect(&NatsOptions { url: url.to_owned(), creds: None }).await.expect("NATS is there");
+    let client = Client::connect(&NatsOptions::new(url)).await.expect("NATS is there");
     until("an answer", async || client.request("elava.scan.request", Bytes::new()).await.is_ok()).await;
 }
 

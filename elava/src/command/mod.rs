@@ -8,6 +8,7 @@ pub mod diff;
 pub mod export;
 pub mod flapping;
 pub mod history;
+pub mod nats;
 pub mod orphans;
 pub mod resources;
 pub mod scan;
@@ -16,8 +17,10 @@ pub mod summary;
 pub mod violations;
 
 use elava_bus::RequestError;
+use serde_json::Value;
 
 use crate::ask::AskError;
+use crate::show::Row;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +37,18 @@ pub enum CommandError {
     /// There is no export.
     #[error(transparent)]
     Export(#[from] elava_detector::export::ExportError),
+    /// There are no keys.
+    #[error(transparent)]
+    Access(#[from] elava_bus::access::AccessError),
     /// The question cannot be written.
     #[error("cannot write the request as JSON")]
     Json(#[from] serde_json::Error),
+}
+
+/// An object as a row.
+fn row(value: Value) -> Row {
+    match value {
+        Value::Object(row) => row,
+        _ => Row::new(),
+    }
 }

@@ -1,15 +1,12 @@
 //! `elava scan`: look now.
 
 use clap::Args;
-use elava_bus::Client;
+use elava_bus::{Client, ask};
 use elava_schemas::ScanRequest;
 
 use super::CommandError;
 use crate::args::Nats;
 use crate::show;
-
-/// The subject on which observers take requests.
-const SUBJECT: &str = "elava.scan.request";
 
 /// The flags.
 #[derive(Args, Clone, Debug)]
@@ -35,7 +32,7 @@ impl ScanArgs {
     pub async fn run(self) -> Result<(), CommandError> {
         let request = ScanRequest { provider: None, account: self.account, region: self.region, kind: self.kind };
         let body = serde_json::to_vec(&request)?;
-        for line in Client::connect(&self.nats.options()).await?.request(SUBJECT, body.into()).await? {
+        for line in Client::connect(&self.nats.options()).await?.request(ask::SCAN, body.into()).await? {
             show::print(&format!("{}\n", String::from_utf8_lossy(&line)))?;
         }
         Ok(())

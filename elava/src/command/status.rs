@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use clap::Args;
 use elava_bus::{Client, LivingInstance, MAX_LINE_BYTES, Progress, Usage};
 use elava_detector::{Query, ScopeFilter};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{CommandError, coverage};
+use super::{CommandError, coverage, row};
 use crate::args::From;
 use crate::show::{self, Row};
 
@@ -94,13 +94,6 @@ fn state(usage: &Usage) -> &'static str {
         _ if missing.is_some_and(|missing| missing > 0) => "has gaps",
         Some(limit) if bytes > limit / 10 * 9 => "nearly full",
         _ => "ok",
-    }
-}
-
-fn row(value: Value) -> Row {
-    match value {
-        Value::Object(row) => row,
-        _ => Row::new(),
     }
 }
 
