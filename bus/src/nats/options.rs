@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use async_nats::ConnectOptions;
+use async_nats::{ConnectOptions, rustls};
 use clap::Args;
 use nkeys::KeyPair;
 
@@ -60,6 +60,8 @@ impl NatsOptions {
     /// As whom we come, in words, and how to connect so.
     pub(super) async fn credentials(&self) -> Result<(String, ConnectOptions), NatsError> {
         let access = &self.access;
+        // Where several are compiled in, rustls panics rather than choose. Who has chosen before, stays.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let mut connect = ConnectOptions::new();
         if let Some(file) = &access.nats_ca {
             connect = connect.add_root_certificates(file.clone()).require_tls(true);
