@@ -22,6 +22,8 @@ use crate::server::Server;
 
 /// How often what is over is undone, and who has ended is started again.
 const TICK: Duration = Duration::from_millis(50);
+/// How often the server is asked how far the stages are: to ask costs it something.
+const ASK: Duration = Duration::from_millis(200);
 /// How long a question to the server may take: it may be frozen, or starting.
 const ANSWER: Duration = Duration::from_secs(3);
 /// How long a stage may take to end: 25 s, as promised, and a busy machine.
@@ -112,7 +114,7 @@ impl World {
                     return Ok(true);
                 }
             }
-            self.meanwhile(sleep(TICK)).await?;
+            self.meanwhile(sleep(ASK)).await?;
         }
         Ok(false)
     }
@@ -124,7 +126,7 @@ impl World {
         let mut last = None;
         while quiet < 6 {
             ensure!(Instant::now() < deadline, "not settled within {patience:?}: {}", stuck(last.as_deref()));
-            self.meanwhile(sleep(TICK * 2)).await?;
+            self.meanwhile(sleep(ASK)).await?;
             let progress = self.progress().await?;
             // A partition that nobody has begun to read, or begins to read again, is missing or not read.
             let idle = self.active.is_empty()

@@ -9,7 +9,7 @@ use crate::content::{Hash, scope_id};
 use crate::decode::RawHash;
 
 /// How many ended scans of a scope are remembered, so that late rows do not open them again.
-const ENDED_SCANS: usize = 8;
+pub(crate) const ENDED_SCANS: usize = 8;
 
 /// What is known of one existing resource. Keep it small: there are millions.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -14,7 +14,7 @@ use super::{History, HistoryError, Tried};
 use crate::batch::{Memory, Past};
 use crate::content::{Hash, scope_id, short_hash};
 use crate::decode::RawHash;
-use crate::index::Entry;
+use crate::index::{ENDED_SCANS, Entry};
 use crate::version::{Columns, Version, read};
 
 /// Rows nearer than this are read together: skipping less costs more than reading it.
@@ -98,11 +98,13 @@ impl History {
     pub(crate) fn memory(&self) -> Result<Memory, HistoryError> {
         let mut memory = Memory::default();
         let index = &mut memory.index;
-        self.each(include_str!("read_scopes.sql"), [], |row| {
+        let scopes = include_str!("read_scopes.sql").replace("$remembered", &ENDED_SCANS.to_string());
+        self.each(&scopes, [], |row| {
             let number = scope(row, 0, |scope| index.scope_number(scope))?;
             let scope = index.scope_mut(number);
             scope.proved = get::<Option<i64>>(row, 4)?.map(instant).transpose()?;
-            scope.end(short_hash(&[&get::<String>(row, 5)?]));
+            let ended: Vec<String> = read("ended scans", &get::<String>(row, 5)?)?;
+            ended.iter().for_each(|scan| scope.end(short_hash(&[scan])));
             Ok(())
         })?;
         self.each(include_str!("read_index.sql"), [], |row| {

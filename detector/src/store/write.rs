@@ -1,7 +1,7 @@
 //! One batch's effects on the history: appended to temporary tables, then moved by set-based SQL.
 
 use duckdb::{Appender, params};
-use elava_bus::Rejection;
+use elava_bus::{Rejection, Stream};
 use elava_schemas::{ResourceKey, Timestamp};
 
 use super::read::get;
@@ -126,8 +126,11 @@ impl History {
         let Progress { stream, partition, applied, resume, stored } = *progress;
         let run = || -> duckdb::Result<()> {
             if stored > 0 {
-                let sql = "DELETE FROM outbox WHERE partition = ? AND sequence <= ?";
-                self.connection.prepare_cached(sql)?.execute(params![partition, stored])?;
+                // what is in the outbox came of observations: positions of other streams say nothing of it
+                if stream == Stream::Observation.name() {
+                    let sql = "DELETE FROM outbox WHERE partition = ? AND sequence <= ?";
+                    self.connection.prepare_cached(sql)?.execute(params![partition, stored])?;
+                }
                 let sql = "DELETE FROM rejections WHERE stream = ? AND partition = ? AND sequence <= ?";
                 self.connection.prepare_cached(sql)?.execute(params![stream, partition, stored])?;
             }

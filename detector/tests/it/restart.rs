@@ -1,6 +1,6 @@
 //! Crashes, replays and the outbox.
 
-use elava_bus::{Batch, Emit, Page, Stage};
+use elava_bus::{Batch, Emit, Page, Source, Stage, Stream};
 use expect_test::expect;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -66,6 +66,42 @@ fn what_was_not_stored_downstream_is_sent_again_just_as_it_was() {
     bench.block(bench.stage().stored(&SOURCE, 4)).expect("noted");
     bench.send(&[seen(None, "i-1", json!({}))]);
     assert_eq!(bench.sql("SELECT count(*) FROM outbox"), "0\n");
+}
+
+#[test]
+fn what_later_stages_said_leaves_the_outbox_alone() {
+    let mut bench = Bench::new();
+    let sent = bench.send(&[seen(None, "i-1", json!({}))]).messages;
+    // the same partition of another stream, far ahead
+    let source = Source::Partition { stream: Stream::Policy, partition: 3 };
+    bench.block(bench.stage().stored(&source, 100)).expect("noted");
+    let result = json!({
+        "kind": "policy_result", "id": "r", "resource_key": "aws/1/r/ec2:instance/i-1", "version": "v",
+        "subject": "present", "compliant": false, "bundle": "b", "evaluated_at": "2026-01-01T00:00:00Z",
+        "violations": [{"policy": "p", "rule": "r", "severity": "info", "message": "m"}],
+    });
+    bench.handle(&Batch { source, pages: vec![page(101, &[result])] });
+    bench.restart();
+    let resume = bench.block(bench.stage().resume(&SOURCE, None, Vec::new())).expect("a position");
+    assert_eq!(changes(&resume.pending), changes(&sent));
+}
+
+#[test]
+fn a_late_row_of_an_ended_scan_opens_no_scan_after_a_restart() {
+    let mut bench = Bench::new();
+    for (minute, scan) in [(0, "s1"), (2, "s2"), (4, "s3")] {
+        let rows = [seen(Some(scan), "i-1", json!({})), seen(Some(scan), "i-2", json!({}))];
+        bench.send(&rows);
+        bench.send(&[report(scan, minute, "complete", 2)]);
+    }
+    bench.restart();
+    bench.send(&[seen(Some("s4"), "i-1", json!({}))]);
+    bench.send(&[seen(Some("s1"), "i-1", json!({}))]);
+    expect![[r#"
+        disappeared: instance i-2 disappeared
+    "#]]
+    .assert_eq(&bench.say(&[report("s4", 8, "complete", 1)]));
+    assert_eq!(bench.sql("SELECT DISTINCT outcome FROM scans"), "complete\n");
 }
 
 #[test]
