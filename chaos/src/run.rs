@@ -54,6 +54,7 @@ impl Run<'_> {
         if let Some(live) = live {
             world.meanwhile(live).await?.context("the cloud")??;
         }
+        world.healed().await?;
         let mut problems = world.stop_observers().await;
         // the streams are read in any case: what is there tells what is missing
         if let Err(error) = world.settled(PATIENCE).await {

@@ -119,6 +119,14 @@ impl World {
         Ok(false)
     }
 
+    /// Waits until nothing is wrong any more.
+    pub(crate) async fn healed(&mut self) -> anyhow::Result<()> {
+        while !self.active.is_empty() {
+            self.meanwhile(sleep(TICK)).await?;
+        }
+        Ok(())
+    }
+
     /// Waits until nothing is wrong and everything is handled.
     pub(crate) async fn settled(&mut self, patience: Duration) -> anyhow::Result<()> {
         let deadline = Instant::now() + patience;
