@@ -86,6 +86,12 @@ impl Input {
         self.estate.scopes()
     }
 
+    /// What a stream needs to hold all of it, and what observers add: a row takes 2 KB. The disk of a small machine has
+    /// to have eight times as much.
+    pub(crate) fn stream_bytes(&self) -> u64 {
+        (256 << 20) + 3072 * (self.size.resources * self.size.rounds) as u64
+    }
+
     /// The pages of one round, by scope.
     pub(crate) fn round(&self, round: usize) -> Vec<Vec<Page>> {
         (0..self.scopes()).map(|scope| self.scan(round, scope)).collect()

@@ -13,8 +13,6 @@ use crate::server::url;
 
 /// Short, and longer than a busy machine takes to renew it.
 const LEASE_TTL: &str = "2s";
-/// The server reserves this for each stream.
-const STREAM_BYTES: &str = "2147483648";
 /// What the stand-in has.
 const TYPES: &str = "ec2:instance,ec2:volume,ec2:security-group,rds:db,rds:cluster";
 
@@ -26,6 +24,8 @@ pub(crate) struct Setting {
     pub(crate) config: PathBuf,
     /// Where the cloud is.
     pub(crate) cloud: SocketAddr,
+    /// What the server reserves for each stream.
+    pub(crate) stream_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -60,13 +60,13 @@ impl Instance {
     }
 
     fn command(&self) -> Command {
-        let Setting { programs, folder, config, cloud } = &self.setting;
+        let Setting { programs, folder, config, cloud, stream_bytes } = &self.setting;
         let stage = self.target.stage;
         let mut command = command(&programs.binaries.join(format!("elava-{stage}")));
         command
             .args(["--nats", &url(self.proxy.address()), "--health-addr", "off", "--lease-ttl", LEASE_TTL, "--config"])
             .arg(config)
-            .env("ELAVA_STREAM_MAX_BYTES", STREAM_BYTES);
+            .env("ELAVA_STREAM_MAX_BYTES", stream_bytes.to_string());
         match stage {
             "detector" => command.arg("--db").arg(history(folder)).args(["--sql-addr", "off"]),
             "enforcer" => command.arg("--policies").arg(&programs.policies),

@@ -106,9 +106,13 @@ pub(crate) fn plan(seed: u64, extent: Extent) -> Vec<Fault> {
     random.shuffle(&mut kinds);
     let mut places: Vec<usize> = kinds.iter().map(|_| random.usize(1..extent.pages)).collect();
     places.sort_unstable();
+    // each stage in turn
+    let mut stages = extent.stages.to_vec();
+    random.shuffle(&mut stages);
+    let mut stages = stages.into_iter().cycle();
     let mut long = extent.long_freezes;
     let faults = kinds.into_iter().zip(places).map(|(kind, at)| {
-        let blow = blow(&mut random, kind, extent.stages, extent.remembered.min(at));
+        let blow = blow(&mut random, kind, &mut stages, extent.remembered.min(at));
         let mut lasts = duration(&mut random, kind);
         if kind == Kind::Freeze && long > 0 {
             long -= 1;
@@ -119,10 +123,10 @@ pub(crate) fn plan(seed: u64, extent: Extent) -> Vec<Fault> {
     faults.collect()
 }
 
-fn blow(random: &mut Rng, kind: Kind, stages: &[&'static str], published: usize) -> Blow {
+fn blow(random: &mut Rng, kind: Kind, stages: &mut impl Iterator<Item = &'static str>, published: usize) -> Blow {
     match kind {
         Kind::Kill | Kind::Freeze | Kind::Cut | Kind::Stall => {
-            let stage = *random.choice(stages).expect("there are stages");
+            let stage = stages.next().expect("there are stages");
             Blow::Instance(kind, Target { stage, number: random.usize(..instances(stage)) })
         }
         Kind::ServerKill | Kind::ServerFreeze => Blow::Server(kind),

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use elava_bench::Programs;
 use tokio::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::active::stages;
 use crate::cloud::Cloud;
 use crate::compare::Outcome;
 use crate::feed::{Fed, Feed};
-use crate::instance::history;
+use crate::instance::{Setting, history};
 use crate::streams::Stored;
 use crate::world::World;
 
@@ -46,14 +46,17 @@ impl Run<'_> {
     pub(crate) async fn run(self) -> anyhow::Result<Ran> {
         let begun = Instant::now();
         fs::create_dir_all(self.folder)?;
+        let is_empty = fs::read_dir(self.folder)?.next().is_none();
+        ensure!(is_empty, "{} is not empty: it holds another run", self.folder.display());
         let cloud = Cloud::start(&self.programs.binaries, self.folder, self.cloud.max(1), self.faulty).await?;
         let stages = stages(self.cloud > 0);
-        let mut world = World::start(self.programs, self.folder, cloud, &stages, self.instances).await?;
+        let mut world = World::start(self.setting(&cloud), cloud, &stages, self.instances).await?;
         let live = (self.cloud > 0).then(|| tokio::spawn(world.cloud.live(world.js.clone())));
         let fed = self.feed.run(&mut world).await?;
         if let Some(live) = live {
             world.meanwhile(live).await?.context("the cloud")??;
         }
+        world.healed().await?;
         let mut problems = world.stop_observers().await;
         // the streams are read in any case: what is there tells what is missing
         if let Err(error) = world.settled(PATIENCE).await {
@@ -64,6 +67,18 @@ impl Run<'_> {
         problems.extend(panics(self.folder)?);
         let outcome = Outcome { history: history(self.folder), told: world.receiver.told(), stored, problems };
         Ok(Ran { outcome, fed, ended: world.ended.clone(), seconds: begun.elapsed().as_secs_f64() })
+    }
+}
+
+impl Run<'_> {
+    fn setting(&self, cloud: &Cloud) -> Setting {
+        Setting {
+            programs: self.programs.clone(),
+            folder: self.folder.to_owned(),
+            config: self.folder.join("elava.yaml"),
+            cloud: cloud.address(),
+            stream_bytes: self.feed.input.stream_bytes(),
+        }
     }
 }
 

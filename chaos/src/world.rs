@@ -2,13 +2,12 @@
 //! at the moment.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
-use elava_bench::Programs;
 use elava_bus::{Client, NatsOptions, Progress};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -48,17 +47,14 @@ pub(crate) struct World {
 impl World {
     /// Starts everything, `instances` of each stage.
     pub(crate) async fn start(
-        programs: &Programs,
-        folder: &Path,
+        setting: Setting,
         cloud: Cloud,
         stages: &[&'static str],
         instances: impl Fn(&str) -> usize,
     ) -> anyhow::Result<Self> {
-        let server = Server::start(&programs.nats_server, folder)?;
+        let server = Server::start(&setting.programs.nats_server, &setting.folder)?;
         let receiver = Receiver::start().await?;
-        let config = folder.join("elava.yaml");
-        std::fs::write(&config, CONFIG.replace("URL", &receiver.url()))?;
-        let setting = Setting { programs: programs.clone(), folder: folder.to_owned(), config, cloud: cloud.address() };
+        std::fs::write(&setting.config, CONFIG.replace("URL", &receiver.url()))?;
         let (js, client) = connect(&server.url()).await?;
         let mut started = Vec::new();
         for &stage in stages {
@@ -67,7 +63,7 @@ impl World {
                 started.push(Instance::start(target, server.address(), setting.clone()).await?);
             }
         }
-        let (active, history, ended) = (Vec::new(), history(folder), BTreeMap::new());
+        let (active, history, ended) = (Vec::new(), history(&setting.folder), BTreeMap::new());
         Ok(Self { instances: started, server, cloud, receiver, js, client, active, history, ended })
     }
 
@@ -117,6 +113,14 @@ impl World {
             self.meanwhile(sleep(ASK)).await?;
         }
         Ok(false)
+    }
+
+    /// Waits until nothing is wrong any more.
+    pub(crate) async fn healed(&mut self) -> anyhow::Result<()> {
+        while !self.active.is_empty() {
+            self.meanwhile(sleep(TICK)).await?;
+        }
+        Ok(())
     }
 
     /// Waits until nothing is wrong and everything is handled.
