@@ -54,7 +54,8 @@ impl Nats {
                 self.denials.forget();
                 return Ok(());
             };
-            let pause = match self.make_streams().await {
+            let first = lacking.name.clone();
+            let pause = match self.make_all(lacking).await {
                 Ok(()) => return Ok(()),
                 Err(NatsError::Stream { stream, source }) if is_starting(&source) && begun.elapsed() < PATIENCE => {
                     warn!(stream, error = %crate::cli::chain(&source), "waiting for JetStream");
@@ -62,7 +63,7 @@ impl Nats {
                 }
                 Err(NatsError::Denied { .. }) => {
                     warn!(
-                        stream = lacking,
+                        stream = first,
                         "a stream is missing or of an older version, and this user may not make it: `elava nats streams` does; waiting"
                     );
                     DENIED_PAUSE
@@ -81,6 +82,16 @@ impl Nats {
         Ok(())
     }
 
+    /// The same, where `first` is missing. Whoever may not make that one asks about no other: it may not
+    /// be allowed to know of them.
+    async fn make_all(&self, first: Config) -> Result<(), NatsError> {
+        let subject = format!("$JS.API.STREAM.CREATE.{}", first.name);
+        if let Err(error) = self.denials.unless_denied(&subject, self.js.create_stream(first)).await? {
+            debug!(error = %crate::cli::chain(&error), "not made at once");
+        }
+        self.make_streams().await
+    }
+
     /// Until they are there, at most so long.
     async fn wait_for(&self, names: &[String], at_most: Duration) -> Result<(), NatsError> {
         let until = tokio::time::Instant::now() + at_most;
@@ -91,11 +102,11 @@ impl Nats {
     }
 
     /// The first of them that is missing, cannot be asked about, or must be updated.
-    async fn lacking(&self, names: &[String]) -> Result<Option<String>, NatsError> {
+    async fn lacking(&self, names: &[String]) -> Result<Option<Config>, NatsError> {
         for wanted in configs().filter(|config| names.contains(&config.name)) {
             match self.denials.unless_denied(&info_subject(&wanted.name), self.js.get_stream(&wanted.name)).await? {
                 Ok(found) if updated(check(&found.cached_info().config, &wanted)?, &wanted).is_none() => {}
-                _ => return Ok(Some(wanted.name)),
+                _ => return Ok(Some(wanted)),
             }
         }
         Ok(None)
