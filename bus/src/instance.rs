@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::Stage;
+use crate::{Peers, Stage};
 use crate::handling::back_off;
 use crate::lease::Lease;
 use crate::lease::holder::{Holder, News};
@@ -28,6 +29,9 @@ pub(crate) struct Instance<S: Stage> {
     holder: Holder,
     cancel: CancellationToken,
     in_flight: Arc<Semaphore>,
+    peers: Peers,
+    /// What stages that were opened say of themselves.
+    about: (UnboundedSender<(u16, Option<String>)>, UnboundedReceiver<(u16, Option<String>)>),
     tenures: JoinSet<Ended<S>>,
     /// Ends the tenure of a group.
     working: BTreeMap<u16, CancellationToken>,
@@ -54,6 +58,8 @@ impl<S: Stage> Instance<S> {
             holder,
             cancel,
             in_flight: Arc::new(Semaphore::new(S::SPEC.in_flight)),
+            peers: Peers::default(),
+            about: unbounded_channel(),
             tenures: JoinSet::new(),
             working: BTreeMap::new(),
             kept: BTreeMap::new(),
@@ -72,6 +78,10 @@ impl<S: Stage> Instance<S> {
                 Some(ended) = self.tenures.join_next() => if let Err(error) = self.ended(ended).await {
                     break Err(error);
                 },
+                Some((group, about)) = self.about.1.recv() => {
+                    self.holder.say(group, about);
+                    next = Instant::now();
+                }
                 () = sleep_until(next) => match self.look().await {
                     Ok(at) => next = at,
                     Err(error) => break Err(error),
@@ -88,7 +98,7 @@ impl<S: Stage> Instance<S> {
         let busy: BTreeSet<u16> = self.working.keys().chain(refused).copied().collect();
         let looked = self.holder.look(&busy).await;
         self.metrics.holds(self.holder.partitions());
-        let News { taken, give_up, others, next } = match looked {
+        let News { taken, give_up, others, about, differs, next } = match looked {
             Ok(news) => news,
             Err(error) => {
                 warn!(error = %crate::cli::chain(&error), "cannot look at the leases; trying again");
@@ -96,6 +106,10 @@ impl<S: Stage> Instance<S> {
                 return Ok(Instant::now() + self.holder.pause());
             }
         };
+        if let Some((by, groups)) = differs {
+            return Err(BusError::Groups { stage: S::SPEC.name, by, groups, ours: self.supply.groups() });
+        }
+        self.peers.are(about);
         // what cannot be opened, though nobody else has it, is not standing by
         let is_stuck =
             self.refused.keys().any(|group| !others.contains_key(group) && !self.working.contains_key(group));
@@ -122,6 +136,7 @@ impl<S: Stage> Instance<S> {
         let tenure = Tenure {
             group,
             supply: self.supply.clone(),
+            peers: self.peers.clone(),
             opened: self.kept.remove(&group),
             nats: self.nats.clone(),
             metrics: Arc::clone(&self.metrics),
@@ -129,6 +144,7 @@ impl<S: Stage> Instance<S> {
             in_flight: Arc::clone(&self.in_flight),
             lease,
             cancel,
+            about: self.about.0.clone(),
         };
         self.tenures.spawn(tenure.run());
     }
@@ -137,7 +153,7 @@ impl<S: Stage> Instance<S> {
     async fn ended(&mut self, ended: Result<Ended<S>, JoinError>) -> Result<(), BusError> {
         let Ended { group, opened, outcome } = ended.map_err(BusError::Panicked)?;
         self.working.remove(&group);
-        if matches!(self.supply, Supply::Opened(_)) {
+        if matches!(self.supply, Supply::Opened(..)) {
             match opened {
                 None => {
                     let times = self.refused.get(&group).map_or(1, |(times, _)| times + 1);

@@ -14,6 +14,7 @@ mod lease;
 mod metrics;
 mod nats;
 mod page;
+mod peers;
 mod pipe;
 mod replay;
 mod request;
@@ -29,16 +30,18 @@ pub use handling::panic_text;
 pub use healthcheck::{HealthcheckArgs, HealthcheckError, StageCommand};
 pub use lease::Lease;
 pub use lease::claim::{Claim, Claims};
+pub use lease::name::host;
 pub use nats::{NatsAccess, NatsError, NatsOptions};
+pub use peers::Peers;
 pub use page::{MAX_LINE_BYTES, MAX_PAGE_BYTES, MAX_PAGE_ROWS, Page, Pager};
 pub use replay::{Replayed, replay};
-pub use request::{Client, Lines, LivingInstance, Progress, RequestError, Usage};
+pub use request::{Client, Lines, LivingInstance, Progress, RequestError, ServedGroup, Usage};
 pub use run::{BusError, filter, run, run_when_leased, stop_on_signals};
 pub use sink::{Asked, Sink, SinkError};
 pub use stage::{
     Batch, Consumes, Emit, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, StateChange,
 };
-pub use subject::{change_subject, message_subject, scope_subject_matches};
+pub use subject::{change_subject, group_of_scope, message_subject, scope_subject_matches};
 pub use topology::{PARTITIONS, Stream, ask, reads};
 
 /// Re-exported so that stages can watch for shutdown without naming tokio-util.

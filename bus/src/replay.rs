@@ -13,7 +13,8 @@ use crate::metrics::Metrics;
 use crate::nats::reader::{page, said};
 use crate::nats::{Nats, NatsError};
 use crate::run::{BusError, PATIENCE};
-use crate::{Batch, Lease, NatsOptions, Page, Source, Stage, Stream};
+use crate::tenure::{Share, sources};
+use crate::{Batch, Lease, NatsOptions, Page, Source, Stage};
 
 /// How often a page is tried while something outside is missing.
 const PATIENT: u32 = 10;
@@ -27,35 +28,39 @@ pub struct Replayed {
     pub rejected: u64,
 }
 
-/// Gives `stage` every page that its input streams hold now, from `from` on, partition by partition.
+/// Gives `stage` every page of its group, one of so many, that its input streams hold now, from `from` on, partition
+/// by partition.
 ///
 /// # Errors
 /// [`BusError`] when the server or the stage fails. What was handled until then stays handled.
-pub async fn replay<S: Stage>(options: &NatsOptions, stage: &S, from: Option<Timestamp>) -> Result<Replayed, BusError> {
+pub async fn replay<S: Stage>(
+    options: &NatsOptions,
+    stage: &S,
+    (group, groups): (u16, u16),
+    from: Option<Timestamp>,
+) -> Result<Replayed, BusError> {
     let nats = Nats::connect(&format!("elava-{}-replay", S::SPEC.name), options, PATIENCE).await?;
     let metrics = Metrics::new(S::SPEC.name, 0);
     let cancel = CancellationToken::new();
     let lease = Lease::unlimited();
     let handling = Handling { stage, metrics: &metrics, cancel: &cancel, lease: &lease, patience: Some(PATIENT) };
     let mut replayed = Replayed::default();
-    for stream in S::SPEC.inputs {
-        for partition in 0..stream.partitions() {
-            let source = Source::Partition { stream: *stream, partition };
-            replay_partition(&nats, &handling, &source, (*stream, partition), from, &mut replayed).await?;
-        }
-        info!(stream = stream.name(), pages = replayed.pages, "stream read again");
+    for share in sources(&S::SPEC, groups, group) {
+        replay_share(&nats, &handling, share, from, &mut replayed).await?;
+        info!(stream = share.stream.name(), partition = share.partition, pages = replayed.pages, "read again");
     }
     Ok(replayed)
 }
 
-async fn replay_partition<S: Stage>(
+async fn replay_share<S: Stage>(
     nats: &Nats,
     handling: &Handling<'_, S>,
-    source: &Source,
-    (stream, partition): (Stream, u16),
+    share: Share,
     from: Option<Timestamp>,
     replayed: &mut Replayed,
-) -> Result<(), BusError> {
+    ) -> Result<(), BusError> {
+    let Share { stream, partition, .. } = share;
+    let source = Source::Partition { stream, partition };
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
         BusError::from(NatsError::request(format!("reading {} again", stream.name()), error))
     };
@@ -63,7 +68,7 @@ async fn replay_partition<S: Stage>(
     let config = OrderedConfig {
         deliver_policy: DeliverPolicy::All,
         replay_policy: ReplayPolicy::Instant,
-        filter_subjects: stream.filters(partition),
+        filter_subjects: share.filters(),
         ..OrderedConfig::default()
     };
     let consumer = handle.create_consumer(config).await.map_err(|error| failed(error.into()))?;

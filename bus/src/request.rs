@@ -17,11 +17,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::lease::bucket::Entry;
 use crate::nats::publish::Outgoing;
 use crate::nats::streams::{lease_stream, state_stream};
 use crate::nats::{Nats, NatsError, NatsOptions};
 use crate::service::{Endpoint, Service};
-use crate::{MAX_PAGE_BYTES, Stage, Stream, message_subject};
+use crate::{MAX_PAGE_BYTES, PARTITIONS, Stage, Stream, message_subject};
 
 /// The header of every page of an answer: `more`, `ok` (the last one) or `error` (the body says why).
 const STATUS: &str = "Elava-Status";
@@ -53,6 +54,17 @@ pub enum RequestError {
     /// The stage refused.
     #[error("{0}")]
     Refused(String),
+}
+
+/// Who serves a group of a stage's partitions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServedGroup {
+    /// The instance.
+    pub instance: String,
+    /// How many groups there are.
+    pub groups: u16,
+    /// How it is reached: [`Stage::about`].
+    pub about: Option<String>,
 }
 
 /// A person's side of the bus.
@@ -200,8 +212,9 @@ impl Client {
             let Ok(handle) = self.nats.js.get_stream(stream.name()).await else { continue };
             let mut consumers = handle.consumers();
             while let Some(info) = consumers.try_next().await.map_err(|error| failed(error.into()))? {
-                let Some((stage, partition)) = info.name.rsplit_once('-') else { continue };
-                let Ok(partition) = partition.parse() else { continue };
+                let Some((stage, rest)) = info.name.split_once('-') else { continue };
+                // `all-02` where a group reads the whole stream
+                let Some(Ok(partition)) = rest.rsplit('-').next().map(str::parse) else { continue };
                 progress.push(Progress {
                     stage: stage.to_owned(),
                     stream: stream.name().to_owned(),
@@ -220,17 +233,7 @@ impl Client {
     /// # Errors
     /// When JetStream does not answer.
     pub async fn instances(&self) -> Result<Vec<LivingInstance>, RequestError> {
-        match self.nats.js.get_stream(lease_stream()).await {
-            Ok(_) => {}
-            // nobody ever was
-            Err(error) if matches!(error.kind(), GetStreamErrorKind::JetStream(_)) => return Ok(Vec::new()),
-            Err(error) => return Err(NatsError::request("asking about the leases", error).into()),
-        }
-        let filters = ["instance.>", "group.>"].map(str::to_owned);
-        let entries = match tokio::time::timeout(PATIENCE, self.nats.leases(&filters)).await {
-            Ok(entries) => entries?,
-            Err(elapsed) => return Err(NatsError::request("reading the leases", elapsed).into()),
-        };
+        let entries = self.leases(&["instance.>", "group.>"].map(str::to_owned)).await?;
         let mut instances = BTreeMap::new();
         for entry in &entries {
             let (Some(body), Some(stage)) = (entry.body(), entry.key.split('.').nth(1)) else { continue };
@@ -244,6 +247,33 @@ impl Client {
             found.since = found.since.min(micros(body.since));
         }
         Ok(instances.into_values().collect())
+    }
+
+    /// Who serves which group of a stage's partitions, by the number of the group.
+    ///
+    /// # Errors
+    /// When JetStream does not answer.
+    pub async fn groups(&self, stage: &str) -> Result<BTreeMap<u16, ServedGroup>, RequestError> {
+        let entries = self.leases(&[format!("group.{stage}.>")]).await?;
+        let group = |entry: &Entry| {
+            let (number, body) = (entry.key.rsplit('.').next()?.parse().ok()?, entry.body()?);
+            let groups = PARTITIONS / body.partitions.filter(|partitions| *partitions > 0)?;
+            Some((number, ServedGroup { instance: body.instance, groups, about: body.about }))
+        };
+        Ok(entries.iter().filter_map(group).collect())
+    }
+
+    /// The leases whose keys match; none where nobody ever took one.
+    async fn leases(&self, filters: &[String]) -> Result<Vec<Entry>, RequestError> {
+        match self.nats.js.get_stream(lease_stream()).await {
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), GetStreamErrorKind::JetStream(_)) => return Ok(Vec::new()),
+            Err(error) => return Err(NatsError::request("asking about the leases", error).into()),
+        }
+        match tokio::time::timeout(PATIENCE, self.nats.leases(filters)).await {
+            Ok(entries) => Ok(entries?),
+            Err(elapsed) => Err(NatsError::request("reading the leases", elapsed).into()),
+        }
     }
 
     /// How full every stream is, and the bucket of the stages' state. Those that are not there are left out.
@@ -273,19 +303,25 @@ impl Client {
     }
 }
 
-/// Answers the requests that a stage takes, until `cancel`; the stage is let go of then.
+/// Answers the requests that a stage takes, until `cancel`; the stage is let go of then. One that serves a group is
+/// also asked by the number of it: `elava.history.export.2`.
 pub(crate) async fn answer_for<S: Stage>(
     nats: Nats,
     stage: Arc<S>,
     service: Arc<Service>,
+    group: Option<u16>,
     cancel: CancellationToken,
 ) -> Result<(), NatsError> {
     let mut subjects = JoinSet::new();
     for subject in stage.subjects() {
-        let asked = nats.client.queue_subscribe(*subject, S::SPEC.name.to_owned()).await;
-        let asked = asked.map_err(|error| NatsError::request(format!("subscribing to {subject}"), error))?;
-        let endpoint = service.endpoint(subject, S::SPEC.name);
-        subjects.spawn(answer_all(nats.client.clone(), Arc::clone(&stage), asked, endpoint, cancel.clone()));
+        let own = group.map(|group| format!("{subject}.{group}"));
+        for asked_on in own.into_iter().chain([(*subject).to_owned()]) {
+            let asked = nats.client.queue_subscribe(asked_on.clone(), S::SPEC.name.to_owned()).await;
+            let asked = asked.map_err(|error| NatsError::request(format!("subscribing to {asked_on}"), error))?;
+            let endpoint = service.endpoint(&asked_on, S::SPEC.name);
+            let (client, stage) = (nats.client.clone(), Arc::clone(&stage));
+            subjects.spawn(answer_all(client, stage, subject, asked, endpoint, cancel.clone()));
+        }
     }
     drop(stage);
     while subjects.join_next().await.is_some() {}
@@ -296,6 +332,7 @@ pub(crate) async fn answer_for<S: Stage>(
 async fn answer_all<S: Stage>(
     client: async_nats::Client,
     stage: Arc<S>,
+    subject: &'static str,
     mut asked: Subscriber,
     endpoint: Arc<Endpoint>,
     cancel: CancellationToken,
@@ -311,7 +348,7 @@ async fn answer_all<S: Stage>(
         let (client, stage, cancel) = (client.clone(), Arc::clone(&stage), cancel.clone());
         let endpoint = Arc::clone(&endpoint);
         answers.spawn(async move {
-            answer(&client, stage.as_ref(), &endpoint, message, &cancel).await;
+            answer(&client, stage.as_ref(), subject, &endpoint, message, &cancel).await;
             drop(turn);
         });
     }
@@ -322,13 +359,14 @@ async fn answer_all<S: Stage>(
 async fn answer<S: Stage>(
     client: &async_nats::Client,
     stage: &S,
+    subject: &str,
     endpoint: &Endpoint,
     message: async_nats::Message,
     cancel: &CancellationToken,
 ) {
     let Some(inbox) = message.reply else { return };
     let begun = Instant::now();
-    let lines = stage.answer(&message.subject, message.payload);
+    let lines = stage.answer(subject, message.payload);
     tokio::pin!(lines);
     let lines = loop {
         tokio::select! {

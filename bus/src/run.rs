@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 use crate::nats::{Nats, NatsError, NatsOptions, streams};
 use crate::service::Service;
 use crate::tenure::Supply;
-use crate::{Failure, Stage, health, pipe, request};
+use crate::{Failure, Peers, Stage, health, pipe, request};
 
 /// How long a stage may take to finish what it has begun when told to stop.
 pub(crate) const DRAIN: Duration = Duration::from_secs(25);
@@ -62,6 +62,20 @@ pub enum BusError {
         /// The instance that has the lease now.
         by: String,
     },
+    /// The partitions are shared in another way.
+    #[error(
+        "{by} shares the partitions in {groups}, this one in {ours}: all instances of {stage} must have the same number"
+    )]
+    Groups {
+        /// The stage.
+        stage: &'static str,
+        /// The other instance.
+        by: String,
+        /// In how many groups it shares them.
+        groups: u16,
+        /// In how many this one does.
+        ours: u16,
+    },
     /// Stopping took too long.
     #[error("not everything begun was finished within {} s of being told to stop", DRAIN.as_secs())]
     Drain,
@@ -100,19 +114,20 @@ pub async fn filter<S: Stage>(
 }
 
 /// Runs a stage that holds something only one process can have, such as a file: `open` is called with
-/// the number of a group of partitions once the lease on it is held, and not before. Until then the
-/// process stands by.
+/// the number of a group of partitions once the lease on it is held, and not before; `groups` says in how
+/// many the partitions are shared, 1, 2, 4, 8 or 16. Until then the process stands by.
 ///
 /// # Errors
 /// [`BusError`] when it cannot go on, or when another instance has taken over what this one had open.
 pub async fn run_when_leased<S: Stage>(
     args: &StageArgs,
     options: &NatsOptions,
-    open: impl Fn(u16) -> Result<S, Failure> + Send + Sync + 'static,
+    groups: u16,
+    open: impl Fn(u16, Peers) -> Result<S, Failure> + Send + Sync + 'static,
 ) -> Result<Finished, BusError> {
     let cancel = CancellationToken::new();
     stop_on_signals(cancel.clone());
-    run_nats(args, options, Supply::Opened(Arc::new(open)), cancel).await
+    run_nats(args, options, Supply::Opened(groups, Arc::new(open)), cancel).await
 }
 
 async fn run_nats<S: Stage>(
@@ -140,10 +155,10 @@ async fn run_nats<S: Stage>(
     let service = Service::of_stage(&spec, bucket.instance.clone(), Arc::clone(&metrics));
     tokio::spawn(Arc::clone(&service).run(nats.clone(), cancel.clone()));
     if let Supply::Ready(stage) = &supply {
-        tokio::spawn(request::answer_for(nats.clone(), Arc::clone(stage), Arc::clone(&service), cancel.clone()));
+        tokio::spawn(request::answer_for(nats.clone(), Arc::clone(stage), Arc::clone(&service), None, cancel.clone()));
     }
     info!(stage = spec.name, instance = bucket.instance, "stage is running");
-    let holder = Holder::new(bucket, spec.name, spec.groups);
+    let holder = Holder::new(bucket, spec.name, supply.groups());
     let result = Instance::new(nats.clone(), metrics, service, supply, holder, cancel).run().await;
     // Without a server it would wait for one.
     if !matches!(tokio::time::timeout(Duration::from_secs(2), nats.client.flush()).await, Ok(Ok(()))) {

@@ -60,6 +60,11 @@ pub trait Stage: Send + Sync + 'static {
         async { Ok(()) }
     }
 
+    /// What others must know to reach it, such as an address: told with the lease ([`crate::Peers`]).
+    fn about(&self) -> Option<String> {
+        None
+    }
+
     /// NATS subjects on which requests are answered (core NATS, queue group = name).
     fn subjects(&self) -> &'static [&'static str] {
         &[]
@@ -90,9 +95,6 @@ pub struct StageSpec {
     pub consumes: fn(Kind) -> Consumes,
     /// Who remembers how far it has read.
     pub position: Position,
-    /// In how many groups its partitions are leased, each by one instance at a time: 16 where each is by
-    /// itself, 1 where one instance has all of them.
-    pub groups: u16,
     /// How many pages it is given at most at once.
     pub batch_pages: usize,
     /// How many batches are handled and stored at once, over all sources: bounds memory.

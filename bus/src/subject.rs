@@ -2,6 +2,8 @@
 
 use elava_schemas::{Message, ScopeRef};
 
+use crate::PARTITIONS;
+
 /// The subject of a message; dead letters of `stage` are `elava.dead.<stage>`.
 #[must_use]
 pub fn message_subject(message: &Message) -> String {
@@ -45,6 +47,20 @@ fn scoped(word: &str, scope: ScopeRef) -> String {
 fn token(text: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':' | '=') { c } else { '_' };
     if text.is_empty() { "_".to_owned() } else { text.chars().map(plain).collect() }
+}
+
+/// The group that a scope belongs to, where the partitions are shared in so many.
+///
+/// As nats-server computes a partition: FNV-1a of 32 bits over the tokens, one after the other (`getHashPartition` in
+/// its `subject_transform.go`).
+#[must_use]
+pub fn group_of_scope(scope: ScopeRef, groups: u16) -> u16 {
+    let (account, region, kind) = (token(scope.account), token(scope.region), token(scope.kind));
+    let tokens = [scope.provider.as_str(), &account, &region, &kind];
+    let bytes = tokens.iter().flat_map(|token| token.bytes());
+    let hash = bytes.fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let partition = u16::try_from(hash % u32::from(PARTITIONS)).expect("there are few partitions");
+    crate::tenure::group_of(partition, groups)
 }
 
 /// The subject that a stored one was published on: without the partition that the stream has inserted.

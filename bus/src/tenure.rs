@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -12,24 +13,34 @@ use crate::nats::Nats;
 use crate::nats::source::SourceRunner;
 use crate::run::BusError;
 use crate::service::Service;
-use crate::{Failure, Lease, PARTITIONS, Position, Source, Stage, StageSpec, Stream, request};
+use crate::{Failure, Lease, PARTITIONS, Peers, Position, Source, Stage, StageSpec, Stream, request};
 
 /// Where the stage comes from.
 pub(crate) enum Supply<S> {
     /// It is there, and serves all groups.
     Ready(Arc<S>),
-    /// It is opened once the lease on its group is held.
-    Opened(Arc<Opener<S>>),
+    /// It is opened once the lease on its group is held; in so many groups the partitions are leased.
+    Opened(u16, Arc<Opener<S>>),
 }
 
 /// Opens the stage of a group.
-pub(crate) type Opener<S> = dyn Fn(u16) -> Result<S, Failure> + Send + Sync;
+pub(crate) type Opener<S> = dyn Fn(u16, Peers) -> Result<S, Failure> + Send + Sync;
 
 impl<S> Clone for Supply<S> {
     fn clone(&self) -> Self {
         match self {
             Self::Ready(stage) => Self::Ready(Arc::clone(stage)),
-            Self::Opened(open) => Self::Opened(Arc::clone(open)),
+            Self::Opened(groups, open) => Self::Opened(*groups, Arc::clone(open)),
+        }
+    }
+}
+
+impl<S> Supply<S> {
+    /// In how many groups the partitions are leased, each by one instance at a time.
+    pub(crate) fn groups(&self) -> u16 {
+        match self {
+            Self::Ready(_) => PARTITIONS,
+            Self::Opened(groups, _) => *groups,
         }
     }
 }
@@ -38,6 +49,7 @@ impl<S> Clone for Supply<S> {
 pub(crate) struct Tenure<S> {
     pub(crate) group: u16,
     pub(crate) supply: Supply<S>,
+    pub(crate) peers: Peers,
     /// Opened by an earlier tenure, and kept.
     pub(crate) opened: Option<Arc<S>>,
     pub(crate) nats: Nats,
@@ -47,6 +59,8 @@ pub(crate) struct Tenure<S> {
     pub(crate) lease: Lease,
     /// Ends it in good order.
     pub(crate) cancel: CancellationToken,
+    /// Told what others are to know of the stage.
+    pub(crate) about: UnboundedSender<(u16, Option<String>)>,
 }
 
 /// How a tenure has ended.
@@ -57,25 +71,61 @@ pub(crate) struct Ended<S> {
     pub(crate) outcome: Result<(), BusError>,
 }
 
-/// The sources of a group: its share of each input stream.
-pub(crate) fn sources(spec: &StageSpec, group: u16) -> Vec<(Stream, u16)> {
-    let of_group =
-        |partition: &u16| u32::from(*partition) * u32::from(spec.groups) / u32::from(PARTITIONS) == u32::from(group);
-    let all = spec.inputs.iter().flat_map(|stream| (0..stream.partitions()).map(|partition| (*stream, partition)));
-    all.filter(|(_, partition)| of_group(partition)).collect()
+/// What one reader of a stage reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Share {
+    pub(crate) stream: Stream,
+    /// 0 where it is all of them.
+    pub(crate) partition: u16,
+    /// Set where every group reads the whole stream: which group this is.
+    pub(crate) whole: Option<u16>,
+}
+
+impl Share {
+    /// The stored subjects that it reads.
+    pub(crate) fn filters(self) -> Vec<String> {
+        let partitions = if self.whole.is_some() { 0..self.stream.partitions() } else { self.partition..self.partition + 1 };
+        partitions.flat_map(|partition| self.stream.filters(partition)).collect()
+    }
+
+    /// Whether what it cannot handle is left to another reader of the same.
+    pub(crate) fn is_repeated(self) -> bool {
+        self.whole.is_some_and(|group| group > 0)
+    }
+}
+
+/// The group that a partition belongs to.
+pub(crate) fn group_of(partition: u16, groups: u16) -> u16 {
+    let group = u32::from(partition) * u32::from(groups) / u32::from(PARTITIONS);
+    u16::try_from(group).expect("a group is no larger than a partition")
+}
+
+/// The sources of a group: its share of each input stream. A stage that keeps scopes by itself reads the whole of
+/// what is not partitioned by scope, in every group, and picks what is of its scopes.
+pub(crate) fn sources(spec: &StageSpec, groups: u16, group: u16) -> Vec<Share> {
+    let of_stream = |stream: &Stream| -> Vec<Share> {
+        if groups > 1 && spec.position == Position::Own && !stream.is_scoped() {
+            return vec![Share { stream: *stream, partition: 0, whole: Some(group) }];
+        }
+        let own = (0..stream.partitions()).filter(|partition| group_of(*partition, groups) == group);
+        own.map(|partition| Share { stream: *stream, partition, whole: None }).collect()
+    };
+    spec.inputs.iter().flat_map(of_stream).collect()
 }
 
 impl<S: Stage> Tenure<S> {
     /// Until the lease is lost or everything begun is finished after `cancel`.
     pub(crate) async fn run(self) -> Ended<S> {
         let group = self.group;
-        let sources = sources(&S::SPEC, group);
+        let sources = sources(&S::SPEC, self.supply.groups(), group);
         let _expected = self.metrics.expects(sources.len());
         let stage = match self.stage().await {
             Ok(Some(stage)) => stage,
             Ok(None) => return Ended { group, opened: None, outcome: Ok(()) },
             Err(error) => return Ended { group, opened: None, outcome: Err(error) },
         };
+        // nobody listens once the instance has ended
+        drop(self.about.send((group, stage.about())));
         let outcome = self.work(&stage, &sources).await;
         Ended { group, opened: Some(stage), outcome }
     }
@@ -87,10 +137,10 @@ impl<S: Stage> Tenure<S> {
         }
         let open = match &self.supply {
             Supply::Ready(stage) => return Ok(Some(Arc::clone(stage))),
-            Supply::Opened(open) => Arc::clone(open),
+            Supply::Opened(_, open) => Arc::clone(open),
         };
-        let group = self.group;
-        match spawn_blocking(move || open(group)).await.map_err(BusError::Panicked)? {
+        let (group, peers) = (self.group, self.peers.clone());
+        match spawn_blocking(move || open(group, peers)).await.map_err(BusError::Panicked)? {
             Ok(stage) => Ok(Some(Arc::new(stage))),
             Err(error @ Failure::Unavailable(_)) => {
                 warn!(group, error = %crate::cli::chain(&error), "cannot begin, though nobody else has the lease; trying again");
@@ -100,32 +150,32 @@ impl<S: Stage> Tenure<S> {
         }
     }
 
-    async fn work(&self, stage: &Arc<S>, sources: &[(Stream, u16)]) -> Result<(), BusError> {
+    async fn work(&self, stage: &Arc<S>, sources: &[Share]) -> Result<(), BusError> {
         let beside = self.cancel.child_token();
         let mut answers = JoinSet::new();
-        if matches!(self.supply, Supply::Opened(_)) {
+        if matches!(self.supply, Supply::Opened(..)) {
             let (nats, service) = (self.nats.clone(), Arc::clone(&self.service));
-            answers.spawn(request::answer_for(nats, Arc::clone(stage), service, beside.clone()));
+            answers.spawn(request::answer_for(nats, Arc::clone(stage), service, Some(self.group), beside.clone()));
         }
         let mut rooms = JoinSet::new();
-        for (stream, _) in
-            sources.iter().filter(|source| S::SPEC.position == Position::Own && **source == (Stream::Observation, 0))
-        {
+        let is_first = |share: &Share| (share.stream, share.partition) == (Stream::Observation, 0);
+        if S::SPEC.position == Position::Own && sources.iter().any(is_first) {
             // The history holds what the observations showed; the stream must not fill up with them.
-            rooms.spawn(self.nats.clone().keep_room(S::SPEC.name, *stream));
+            rooms.spawn(self.nats.clone().keep_room(S::SPEC.name, Stream::Observation));
         }
         let mut runners = JoinSet::new();
-        for &(stream, partition) in sources {
+        for &share in sources {
             let runner = SourceRunner {
                 stage: Arc::clone(stage),
                 nats: self.nats.clone(),
-                source: Source::Partition { stream, partition },
+                share,
+                source: Source::Partition { stream: share.stream, partition: share.partition },
                 metrics: Arc::clone(&self.metrics),
                 cancel: self.cancel.clone(),
                 in_flight: Arc::clone(&self.in_flight),
                 lease: self.lease.clone(),
             };
-            runners.spawn(runner.run(stream, partition));
+            runners.spawn(runner.run());
         }
         let mut outcome = Ok(());
         while let Some(ended) = runners.join_next().await {
@@ -150,28 +200,46 @@ mod tests {
     use super::*;
     use crate::Consumes;
 
-    #[test]
-    fn groups_share_the_partitions() {
-        let spec = |groups| StageSpec {
+    fn spec(position: Position) -> StageSpec {
+        StageSpec {
             name: "test",
-            inputs: &[Stream::Observation, Stream::Execution],
+            inputs: &[Stream::Observation, Stream::Decision, Stream::Execution],
             output: None,
             consumes: |_| Consumes::Takes,
-            position: Position::Checkpoint,
-            groups,
+            position,
             batch_pages: 1,
             in_flight: 1,
             health_port: 0,
-        };
-        for (groups, first, last) in [(1, 17, 17), (2, 9, 8), (4, 5, 4), (16, 2, 1)] {
-            let spec = spec(groups);
-            let all: Vec<_> = (0..groups).map(|group| sources(&spec, group)).collect();
+        }
+    }
+
+    #[test]
+    fn groups_share_the_partitions() {
+        for (groups, first, last) in [(1, 33, 33), (2, 17, 16), (4, 9, 8), (16, 3, 2)] {
+            let spec = spec(Position::Checkpoint);
+            let all: Vec<_> = (0..groups).map(|group| sources(&spec, groups, group)).collect();
             assert_eq!((all[0].len(), all[all.len() - 1].len()), (first, last), "{groups}");
             let mut found = all.concat();
             found.sort_unstable();
             found.dedup();
-            assert_eq!(found.len(), 17, "each once");
-            assert!(all[0].contains(&(Stream::Execution, 0)));
+            assert_eq!(found.len(), 33, "each once");
+            assert!(all[0].contains(&Share { stream: Stream::Execution, partition: 0, whole: None }));
+        }
+    }
+
+    #[test]
+    fn every_shard_reads_all_that_is_not_partitioned_by_scope() {
+        let spec = spec(Position::Own);
+        assert_eq!(sources(&spec, 1, 0).len(), 33);
+        for group in 0..4 {
+            let found = sources(&spec, 4, group);
+            let (scoped, whole): (Vec<Share>, Vec<Share>) = found.into_iter().partition(|share| share.whole.is_none());
+            let partitions: Vec<u16> = scoped.iter().map(|share| share.partition).collect();
+            assert_eq!(partitions, (group * 4..group * 4 + 4).collect::<Vec<u16>>());
+            assert!(scoped.iter().all(|share| share.stream == Stream::Observation));
+            let streams: Vec<(Stream, usize)> = whole.iter().map(|share| (share.stream, share.filters().len())).collect();
+            assert_eq!(streams, [(Stream::Decision, 16), (Stream::Execution, Stream::Execution.filters(0).len())]);
+            assert!(whole.iter().all(|share| share.is_repeated() == (group > 0)));
         }
     }
 }

@@ -135,6 +135,14 @@ impl Stream {
         }
     }
 
+    /// Whether all of a scope is in one partition.
+    pub(crate) fn is_scoped(self) -> bool {
+        match self {
+            Self::Observation | Self::Change | Self::Policy => true,
+            Self::Decision | Self::Execution | Self::Dead => false,
+        }
+    }
+
     /// The stored subjects of one partition.
     pub(crate) fn filters(self, partition: u16) -> Vec<String> {
         match self {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use elava_bus::{
-    Batch, Consumes, Failure, Output, PARTITIONS, Position, Rejection, Resume, Source, Stage, StageSpec, Stream,
+    Batch, Consumes, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, Stream,
     scope_subject_matches,
 };
 use elava_schemas::config::Config;
@@ -99,7 +99,6 @@ impl Stage for Decider {
             _ => Consumes::Passes,
         },
         position: Position::Checkpoint,
-        groups: PARTITIONS,
         batch_pages: 40,
         in_flight: 16,
         health_port: 9313,

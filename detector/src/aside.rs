@@ -12,6 +12,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use crate::background::Background;
 use crate::export::{ExportError, ExportRequest, Written};
 use crate::query::{self, Query, QueryError};
+use crate::shard::Shard;
 use crate::store::{History, HistoryError};
 use crate::watchdog::{Ended, Watchdog, look_after};
 
@@ -65,8 +66,8 @@ impl Aside {
     }
 
     /// Makes an export, unless another one is being made.
-    pub(crate) async fn export(&self, request: ExportRequest) -> Result<Vec<Written>, AsideError> {
-        let export = request.below(&self.exports)?;
+    pub(crate) async fn export(&self, request: ExportRequest, shard: Shard) -> Result<Vec<Written>, AsideError> {
+        let export = request.below(&self.exports, shard)?;
         let turn = Arc::clone(&self.exporting).try_lock_owned().map_err(|_| AsideError::Exporting)?;
         let work = move |history: &History, ended: &dyn Fn() -> Option<Ended>| {
             let _turn = turn;

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use elava_bus::cli::chain;
 use elava_bus::{
-    Batch, Consumes, Emit, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, Stream,
+    Batch, Consumes, Emit, Failure, Output, Peers, Position, Rejection, Resume, Source, Stage, StageSpec, Stream,
 };
 use elava_schemas::config::{Config, RetentionRule};
 use elava_schemas::{Kind, Timestamp};
 use hashbrown::{HashMap, HashSet};
-use tokio::task::block_in_place;
+use tokio::task::{block_in_place, spawn_blocking};
 
 use crate::aside::{Aside, lines};
 use crate::background::Background;
@@ -28,6 +28,7 @@ use crate::prices::{PriceError, Prices};
 use crate::query::{QUERY_SUBJECT, Query};
 use crate::record::Recorder;
 use crate::retention::Run;
+use crate::shard::Shard;
 use crate::store::{History, HistoryError, Progress, Records};
 
 /// The detector stage. Holds the history open for writing: only one can, per file.
@@ -38,6 +39,7 @@ pub struct Detector {
     /// Thins old versions; ends before the history closes.
     keeper: Option<Background>,
     settings: Settings,
+    shard: Shard,
     state: Arc<Mutex<State>>,
 }
 
@@ -60,6 +62,7 @@ const MAX_UNSTORED: u32 = 100;
 
 struct State {
     history: History,
+    shard: Shard,
     memory: Memory,
     /// Up to where each source has been applied.
     applied: HashMap<Source, u64>,
@@ -74,14 +77,14 @@ struct State {
 }
 
 impl Detector {
-    /// Opens the history, made or migrated as needed, and loads what exists.
-    pub fn open(path: &Path, config: &Config) -> Result<Self, SetupError> {
+    /// Opens the file of one shard of the history, made or migrated as needed, and loads what exists.
+    pub fn open(path: &Path, shard: Shard, config: &Config) -> Result<Self, SetupError> {
         let settings = settings(config)?;
-        let state = State::open(path).map_err(SetupError::History)?;
+        let state = State::open(path, shard).map_err(SetupError::History)?;
         tracing::info!(history = %path.display(), resources = state.memory.index.len(), "history opened");
         let exports = std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).with_file_name("export");
         let aside = Aside::open(&state.history, exports).map_err(SetupError::History)?;
-        Ok(Self { live: None, aside, keeper: None, settings, state: Arc::new(Mutex::new(state)) })
+        Ok(Self { live: None, aside, keeper: None, settings, shard, state: Arc::new(Mutex::new(state)) })
     }
 
     /// With exports below this folder, where one is given, instead of `export` beside the history. Before SQL is
@@ -93,10 +96,11 @@ impl Detector {
         Self { aside: self.aside.exporting_to(folder), ..self }
     }
 
-    /// Serves the history for live SQL from now on.
-    pub fn serve_sql(&mut self, options: &LiveOptions) -> Result<(), LiveError> {
+    /// Serves the history for live SQL from now on; what is in other shards is asked of `peers`.
+    pub fn serve_sql(&mut self, options: &LiveOptions, peers: Peers) -> Result<(), LiveError> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        self.live = Some(LiveSql::start(state.history.connection(), options, self.aside.exports())?);
+        let shard = (self.shard, peers);
+        self.live = Some(LiveSql::start(state.history.connection(), options, self.aside.exports(), shard)?);
         Ok(())
     }
 
@@ -113,6 +117,14 @@ impl Detector {
     /// Checks the configuration and opens nothing.
     pub fn check(config: &Config) -> Result<(), SetupError> {
         settings(config).map(drop)
+    }
+
+    /// Asks every shard.
+    async fn ask_all(&self, query: &Query) -> Result<Vec<Bytes>, String> {
+        let live = self.live.as_ref().ok_or("live SQL is off, by which the shards of a history ask each other")?;
+        let (readers, sql) = (live.readers(), query.text());
+        let asked = spawn_blocking(move || readers.question(&sql)).await.map_err(|error| error.to_string())?;
+        Ok(asked?.into_iter().map(Bytes::from).collect())
     }
 
     fn state(&self) -> Result<MutexGuard<'_, State>, Failure> {
@@ -147,8 +159,6 @@ impl Stage for Detector {
         output: Some(Stream::Change),
         consumes,
         position: Position::Own,
-        // one file, which one process writes
-        groups: 1,
         batch_pages: 20,
         // one being read, one applied, one stored downstream
         in_flight: 3,
@@ -190,12 +200,19 @@ impl Stage for Detector {
         &[QUERY_SUBJECT, EXPORT_SUBJECT]
     }
 
+    fn about(&self) -> Option<String> {
+        self.live.as_ref().map(LiveSql::about)
+    }
+
     async fn answer(&self, subject: &str, body: Bytes) -> Result<Vec<Bytes>, String> {
         if subject == EXPORT_SUBJECT {
             let request = ExportRequest::parse(&body).map_err(|error| chain(&error))?;
-            return lines(self.aside.export(request).await.map_err(|error| chain(&error))?);
+            return lines(self.aside.export(request, self.shard).await.map_err(|error| chain(&error))?);
         }
         let query = Query::parse(&body).map_err(|error| chain(&error))?;
+        if self.shard.of > 1 {
+            return self.ask_all(&query).await;
+        }
         lines(self.aside.ask(query).await.map_err(|error| chain(&error))?)
     }
 
@@ -249,7 +266,7 @@ fn is_about_data(message: &str) -> bool {
 }
 
 impl State {
-    fn open(path: &Path) -> Result<Self, HistoryError> {
+    fn open(path: &Path, shard: Shard) -> Result<Self, HistoryError> {
         let history = History::open(path)?;
         let streams = Stream::ALL.into_iter();
         let by_name: HashMap<&str, Stream> = streams.map(|stream| (stream.name(), stream)).collect();
@@ -261,6 +278,7 @@ impl State {
         let (memory, violators) = (history.memory()?, history.violators()?);
         Ok(Self {
             history,
+            shard,
             memory,
             applied,
             unstored: HashMap::new(),
@@ -369,7 +387,7 @@ impl State {
 
     /// What later stages said.
     fn record(&self, lines: Vec<Line>, applied: u64) -> Result<Records, HistoryError> {
-        let mut recorder = Recorder::default();
+        let mut recorder = Recorder::new(self.shard);
         for line in lines.into_iter().filter(|line| line.page.sequence > applied) {
             if let Row::Recorded(message) = line.row {
                 let index = &self.memory.index;

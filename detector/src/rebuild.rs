@@ -7,7 +7,7 @@ use elava_bus::cli::{EXIT_CODES, Finished, NoPipeArgs, StageArgs};
 use elava_bus::{BusError, Replayed};
 use elava_schemas::Timestamp;
 
-use crate::{Detector, SetupError};
+use crate::{Detector, SetupError, Shard};
 
 /// The flags of `elava-detector rebuild`.
 #[derive(Args, Debug)]
@@ -19,6 +19,10 @@ pub struct RebuildArgs {
     /// The history to make. It must not exist
     #[arg(long, value_name = "FILE")]
     db: PathBuf,
+
+    /// In how many files: 1, 2, 4, 8 or 16
+    #[arg(long, env = "ELAVA_SHARDS", value_name = "NUMBER", default_value_t = 1, value_parser = crate::shard::parse)]
+    shards: u16,
 
     /// Begin with what was stored at this time (RFC 3339) [default: with the oldest that the streams hold]
     #[arg(long, value_name = "TIME")]
@@ -49,15 +53,19 @@ pub enum RebuildError {
 pub async fn rebuild(args: RebuildArgs) -> Result<Finished, RebuildError> {
     let config = args.bus.start("elava-detector");
     let options = args.bus.nats_options().ok_or(RebuildError::NoServer)?;
-    if args.db.exists() {
+    if crate::shards_of(&args.db).is_some() {
         return Err(RebuildError::Exists(args.db));
     }
     if args.bus.check {
         Detector::check(&config)?;
         return Ok(Finished::Clean);
     }
-    let detector = Detector::open(&args.db, &config)?;
-    let Replayed { pages, rejected } = elava_bus::replay(&options, &detector, args.from).await?;
-    tracing::info!(history = %args.db.display(), pages, rejected, "history rebuilt");
+    for shard in Shard::all(args.shards) {
+        let file = shard.file(&args.db);
+        let detector = Detector::open(&file, shard, &config)?;
+        let group = (shard.index, shard.of);
+        let Replayed { pages, rejected } = elava_bus::replay(&options, &detector, group, args.from).await?;
+        tracing::info!(history = %file.display(), pages, rejected, "history rebuilt");
+    }
     Ok(Finished::Clean)
 }

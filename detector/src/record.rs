@@ -4,11 +4,13 @@ use elava_schemas::{Message, PolicyResult, ResourceKey, Subject, micros};
 use hashbrown::HashSet;
 
 use crate::content::key_id;
+use crate::shard::Shard;
 use crate::store::{Records, StoredViolation};
 
 /// The messages of one batch, in order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Recorder {
+    shard: Shard,
     records: Records,
     results: Vec<PolicyResult>,
     heard: HashSet<u64>,
@@ -17,8 +19,31 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Adds a message. `is_known` says whether a resource's key is stored, `is_open` whether it has open violations.
+    /// Of what is said of resources of this shard.
+    pub(crate) fn new(shard: Shard) -> Self {
+        Self {
+            shard,
+            records: Records::default(),
+            results: Vec::new(),
+            heard: HashSet::new(),
+            evaluated: HashSet::new(),
+            ids: HashSet::new(),
+        }
+    }
+
+    /// Adds a message, unless it is of another shard's resource; approvals and deliveries name none, and are kept by
+    /// every shard. `is_known` says whether a resource's key is stored, `is_open` whether it has open violations.
     pub(crate) fn add(&mut self, message: Message, is_known: &dyn Fn(u64) -> bool, is_open: &HashSet<u64>) {
+        let key = match &message {
+            Message::PolicyResult(result) => Some(&result.resource_key),
+            Message::Change(change) => Some(&change.resource_key),
+            Message::Decision(decision) => Some(&decision.resource_key),
+            Message::Execution(execution) => Some(&execution.resource_key),
+            _ => None,
+        };
+        if !key.is_none_or(|key| self.shard.owns(key)) {
+            return;
+        }
         match message {
             Message::PolicyResult(result) => self.result(*result, is_known, is_open),
             Message::Change(mut change) if self.is_new(change.id.as_str()) => {

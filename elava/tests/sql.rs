@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use elava_detector::Detector;
+use elava_detector::{Detector, Shard};
 use elava_detector::live::{Extension, LiveOptions, TokenSource};
 use elava_schemas::config::Config;
 
@@ -65,7 +65,7 @@ fn explains_itself(ask: impl Fn(&[&str]) -> Output) {
 #[test]
 fn over_the_running_detector() {
     let folder = Folder::new();
-    let mut detector = Detector::open(&folder.history(), &Config::default()).expect("a history");
+    let mut detector = Detector::open(&folder.history(), Shard::WHOLE, &Config::default()).expect("a history");
     let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let options = LiveOptions {
         address,
@@ -116,7 +116,7 @@ fn over_a_file() {
     let folder = Folder::new();
     let history = folder.history();
     let history = history.to_str().expect("a path");
-    let detector = Detector::open(&folder.history(), &Config::default()).expect("a history");
+    let detector = Detector::open(&folder.history(), Shard::WHOLE, &Config::default()).expect("a history");
     let (_, err) = said(&folder.elava(&["--db", history, "SELECT 1"]));
     assert!(err.contains("leave out --db"), "{err}");
     drop(detector);
@@ -130,7 +130,7 @@ fn over_a_file() {
 #[test]
 fn at_a_prompt() {
     let folder = Folder::new();
-    drop(Detector::open(&folder.history(), &Config::default()).expect("a history"));
+    drop(Detector::open(&folder.history(), Shard::WHOLE, &Config::default()).expect("a history"));
     // what the screen shows, and what is typed then
     let keys = [
         ("elava> ", r".json\n"),

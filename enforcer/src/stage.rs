@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use elava_bus::{Batch, Consumes, Failure, Output, PARTITIONS, Position, Rejection, Stage, StageSpec, Stream};
+use elava_bus::{Batch, Consumes, Failure, Output, Position, Rejection, Stage, StageSpec, Stream};
 use elava_schemas::config::Config;
 use elava_schemas::{Change, Kind, Message, PolicyResult, Resource, ResourceKey, ResultId, Subject};
 
@@ -94,7 +94,6 @@ impl Stage for Enforcer {
             _ => Consumes::Passes,
         },
         position: Position::Checkpoint,
-        groups: PARTITIONS,
         batch_pages: 40,
         in_flight: 16,
         health_port: 9312,

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use elava_bus::{
-    Batch, Consumes, Failure, Lease, Output, PARTITIONS, Position, Rejection, Source, Stage, StageSpec, Stream,
+    Batch, Consumes, Failure, Lease, Output, Position, Rejection, Source, Stage, StageSpec, Stream,
 };
 use elava_schemas::config::{Notifications, StdoutFormat};
 use elava_schemas::{Action, Decision, Message, Severity};
@@ -154,7 +154,6 @@ impl Stage for Notifier {
         // `handle` passes on what it does not tell.
         consumes: |_| Consumes::Takes,
         position: Position::Checkpoint,
-        groups: PARTITIONS,
         batch_pages: 1,
         in_flight: 64,
         health_port: 9314,

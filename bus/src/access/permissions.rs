@@ -6,8 +6,9 @@
 use super::{User, inbox};
 use crate::nats::reader::durable;
 use crate::nats::streams::{LEASE_BUCKET, STATE_BUCKET, lease_stream, state_stream, used};
+use crate::tenure::Share;
 use crate::topology::{ASKED, STORED};
-use crate::{Stream, reads, service};
+use crate::{PARTITIONS, Stream, reads, service};
 
 /// What a user may publish and subscribe to; nothing else.
 #[derive(Clone, Debug)]
@@ -98,7 +99,8 @@ fn taking_part(user: User, reads: &[Stream], writes: Option<Stream>) -> Permissi
     let askers = [User::Elava, User::Admin].map(|asker| inbox(asker.name()) + ".>");
     // `allow_responses` would end with an answer's first page, and count every delivery as a request
     publish.push(Grant::new("its answers", askers));
-    let asked = ASKED.iter().filter(|(_, answers)| *answers == user).map(|(subject, _)| (*subject).to_owned());
+    let asked = ASKED.iter().filter(|(_, answers)| *answers == user);
+    let asked = asked.flat_map(|(subject, _)| [(*subject).to_owned(), format!("{subject}.*")]);
     let subscribe = vec![
         answers_to(user),
         Grant::new("what it is asked", asked.chain([service::status_of(name)])),
@@ -110,8 +112,12 @@ fn taking_part(user: User, reads: &[Stream], writes: Option<Stream>) -> Permissi
 /// One durable consumer a partition, which only `user` can make, read, acknowledge and remove.
 fn reading(user: User, stream: Stream) -> Grant {
     let name = stream.name();
-    let consumers = (0..stream.partitions()).flat_map(|partition| {
-        let durable = durable(user.name(), partition);
+    let part = |partition| Share { stream, partition, whole: None };
+    // what a shard reads whole has a consumer a shard
+    let is_whole = user == User::Detector && !stream.is_scoped();
+    let whole = (0..PARTITIONS).filter(|_| is_whole).map(|group| Share { stream, partition: 0, whole: Some(group) });
+    let consumers = (0..stream.partitions()).map(part).chain(whole).flat_map(|share| {
+        let durable = durable(user.name(), share);
         [
             format!("$JS.API.CONSUMER.CREATE.{name}.{durable}"),
             format!("$JS.API.CONSUMER.DELETE.{name}.{durable}"),
@@ -171,7 +177,8 @@ fn admin() -> Permissions {
 
 /// Of any stage, and of all as services.
 fn asks() -> impl Iterator<Item = String> {
-    ASKED.iter().map(|(subject, _)| (*subject).to_owned()).chain([service::status_of("*"), "$SRV.>".to_owned()])
+    let asked = ASKED.iter().flat_map(|(subject, _)| [(*subject).to_owned(), format!("{subject}.*")]);
+    asked.chain([service::status_of("*"), "$SRV.>".to_owned()])
 }
 
 fn answers_to(user: User) -> Grant {

@@ -27,6 +27,15 @@ pub(crate) struct Body {
     /// Of how many partitions, where it is of partitions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) partitions: Option<u16>,
+    /// How its holder is reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) about: Option<String>,
+}
+
+impl Body {
+    fn text(&self) -> Bytes {
+        serde_json::to_vec(self).expect("a lease serialises").into()
+    }
 }
 
 /// A key as it was found.
@@ -51,7 +60,7 @@ pub(crate) struct Held {
     pub(crate) key: String,
     pub(crate) revision: u64,
     pub(crate) lease: Lease,
-    body: Bytes,
+    pub(crate) body: Body,
 }
 
 /// The bucket, as one instance uses it.
@@ -70,10 +79,9 @@ impl Bucket {
 
     /// Takes a key whose last revision is `after`, 0 where there is none. `None`: somebody was faster.
     pub(crate) async fn take(&self, key: &str, partitions: Option<u16>, after: u64) -> Result<Option<Held>, NatsError> {
-        let body = Body { instance: self.instance.clone(), since: Utc::now(), partitions };
-        let body = Bytes::from(serde_json::to_vec(&body).expect("a lease serialises"));
+        let body = Body { instance: self.instance.clone(), since: Utc::now(), partitions, about: None };
         let asked = Instant::now();
-        let Some(revision) = self.write(self.lasting(key, body.clone(), after)).await? else { return Ok(None) };
+        let Some(revision) = self.write(self.lasting(key, body.text(), after)).await? else { return Ok(None) };
         let lease = Lease::until(asked + ttl::certain(self.ttl));
         Ok(Some(Held { key: key.to_owned(), revision, lease, body }))
     }
@@ -82,7 +90,7 @@ impl Bucket {
     pub(crate) async fn renew(&self, held: &mut Held) -> Result<bool, NatsError> {
         loop {
             let asked = Instant::now();
-            if let Some(revision) = self.write(self.lasting(&held.key, held.body.clone(), held.revision)).await? {
+            if let Some(revision) = self.write(self.lasting(&held.key, held.body.text(), held.revision)).await? {
                 self.renewed(held, asked, revision);
                 return Ok(true);
             }
@@ -106,7 +114,7 @@ impl Bucket {
     /// Renews all or none; `false`: one of them is not what we think it is.
     pub(crate) async fn renew_all(&self, all: &mut [&mut Held]) -> Result<bool, NatsError> {
         let asked = Instant::now();
-        let batch = all.iter().map(|held| self.lasting(&held.key, held.body.clone(), held.revision)).collect();
+        let batch = all.iter().map(|held| self.lasting(&held.key, held.body.text(), held.revision)).collect();
         let Some(last) = self.judge(timeout(self.patience(), self.nats.publish_atomically(batch)).await)? else {
             return Ok(false);
         };

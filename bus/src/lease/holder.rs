@@ -39,6 +39,10 @@ pub(crate) struct News {
     pub(crate) give_up: Vec<u16>,
     /// Who holds what is not ours.
     pub(crate) others: BTreeMap<u16, String>,
+    /// How the holders are reached, ours too.
+    pub(crate) about: BTreeMap<u16, String>,
+    /// Set where somebody shares the partitions in another number of groups.
+    pub(crate) differs: Option<(String, u16)>,
     /// When to look again.
     pub(crate) next: Instant,
 }
@@ -93,6 +97,7 @@ impl Holder {
         }
         let living = self.join(&entries).await?;
         let (free, others) = self.free(&entries, busy);
+        let (about, differs) = (self.about(&entries), self.differs(&entries));
         let mine = self.held.keys().filter(|group| !self.leaving.contains(group)).copied().collect();
         let Plan { take, give_up, mut is_hungry } =
             plan(self.groups, living, &mine, &free.keys().copied().collect(), self.first);
@@ -101,7 +106,7 @@ impl Holder {
         is_hungry |= taken.len() < wanted;
         self.leaving.extend(&give_up);
         let pause = if is_hungry { self.pause() } else { ttl::renewal(self.bucket.ttl) };
-        Ok(News { taken, give_up, others, next: self.renew_at.min(Instant::now() + pause) })
+        Ok(News { taken, give_up, others, about, differs, next: self.renew_at.min(Instant::now() + pause) })
     }
 
     /// Says that we live, where nobody knows; how many live, with us.
@@ -148,6 +153,29 @@ impl Holder {
         };
         self.living = self.living.take().filter(keep);
         self.held.retain(|_, held| keep(held));
+    }
+
+    /// What others are to know of the holder of a group, from the next renewal on, which is due now.
+    pub(crate) fn say(&mut self, group: u16, about: Option<String>) {
+        if let Some(held) = self.held.get_mut(&group) {
+            held.body.about = about;
+            self.renew_at = Instant::now();
+        }
+    }
+
+    fn about(&self, entries: &[Entry]) -> BTreeMap<u16, String> {
+        let about = |entry: &Entry| Some((entry.key.strip_prefix(&self.key("group", ""))?.parse().ok()?, entry.body()?.about?));
+        entries.iter().filter_map(about).collect()
+    }
+
+    /// Who shares the partitions in another number of groups, and in how many.
+    fn differs(&self, entries: &[Entry]) -> Option<(String, u16)> {
+        let of_groups = entries.iter().filter(|entry| entry.key.starts_with("group.")).filter_map(Entry::body);
+        let mut others = of_groups.filter(|body| body.instance != self.bucket.instance);
+        others.find_map(|body| {
+            let partitions = body.partitions.filter(|partitions| *partitions > 0)?;
+            (PARTITIONS / partitions != self.groups).then(|| (body.instance, PARTITIONS / partitions))
+        })
     }
 
     /// What can be taken, after which revision, and who has the rest.

@@ -2,9 +2,14 @@
 
 /// `host-pid-random`, as one token of a key.
 pub(crate) fn instance() -> String {
+    format!("{}-{}-{:06x}", token(&host()), std::process::id(), fastrand::u32(..) >> 8)
+}
+
+/// The name of this machine, or of this container, which others of its network find it by; empty where it has none.
+#[must_use]
+pub fn host() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
-    let host = host.unwrap_or_default();
-    format!("{}-{}-{:06x}", token(host.trim()), std::process::id(), fastrand::u32(..) >> 8)
+    host.unwrap_or_default().trim().to_owned()
 }
 
 fn token(host: &str) -> String {

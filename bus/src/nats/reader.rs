@@ -17,10 +17,13 @@ use futures::StreamExt;
 use tracing::{debug, error, warn};
 
 use super::{Nats, NatsError};
+use crate::tenure::Share;
 use crate::{Batch, Lease, Page, Source, Stream};
 
 /// After how long without progress the server would deliver again.
 const ACK_WAIT: Duration = Duration::from_secs(60);
+/// After how long the server forgets a consumer that nobody uses, where it is one of a group's own.
+const UNUSED: Duration = Duration::from_secs(86_400);
 /// How long to wait for more pages once one is there.
 const LINGER: Duration = Duration::from_millis(2);
 /// What one pull asks for: bounds the memory of a partition.
@@ -31,8 +34,7 @@ const EXPIRES: Duration = Duration::from_secs(30);
 /// One partition of one stream, read in order.
 pub(crate) struct Reader {
     nats: Nats,
-    stream: Stream,
-    partition: u16,
+    share: Share,
     durable: String,
     batch_pages: usize,
     lease: Lease,
@@ -57,13 +59,13 @@ impl Reader {
     pub(crate) fn new(
         nats: Nats,
         stage: &str,
-        (stream, partition): (Stream, u16),
+        share: Share,
         batch_pages: usize,
         position: u64,
         lease: Lease,
     ) -> Self {
-        let durable = durable(stage, partition);
-        Self { nats, stream, partition, durable, batch_pages, lease, position, delivered: 0, messages: None }
+        let durable = durable(stage, share);
+        Self { nats, share, durable, batch_pages, lease, position, delivered: 0, messages: None }
     }
 
     /// Makes the consumer, at our position. It has one name whoever reads: without the lease it is another's.
@@ -72,9 +74,9 @@ impl Reader {
             return Err(NatsError::LeaseLost);
         }
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
-            NatsError::request(format!("reading {} partition {}", self.stream.name(), self.partition), source)
+            NatsError::request(format!("reading {} partition {}", self.share.stream.name(), self.share.partition), source)
         };
-        let stream = self.nats.js.get_stream_no_info(self.stream.name()).await.map_err(|error| failed(error.into()))?;
+        let stream = self.nats.js.get_stream_no_info(self.share.stream.name()).await.map_err(|error| failed(error.into()))?;
         // The durable's own position does not matter: ours does.
         if let Err(error) = stream.delete_consumer(&self.durable).await {
             debug!(consumer = self.durable, error = %error, "no consumer to remove");
@@ -84,8 +86,10 @@ impl Reader {
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.position + 1 },
             ack_policy: AckPolicy::All,
             ack_wait: ACK_WAIT,
-            filter_subjects: self.stream.filters(self.partition),
+            filter_subjects: self.share.filters(),
             max_ack_pending: 1000,
+            // there may be fewer groups one day; its position is kept elsewhere
+            inactive_threshold: self.share.whole.map_or(Duration::ZERO, |_| UNUSED),
             ..Config::default()
         };
         let consumer = stream.create_consumer(config).await.map_err(|error| failed(error.into()))?;
@@ -123,7 +127,7 @@ impl Reader {
                 }
             }
         }
-        let source = Source::Partition { stream: self.stream, partition: self.partition };
+        let source = Source::Partition { stream: self.share.stream, partition: self.share.partition };
         Delivery { batch: Batch { source, pages }, last, pending }
     }
 
@@ -134,7 +138,7 @@ impl Reader {
             if self.messages.is_none()
                 && let Err(error) = self.open().await
             {
-                warn!(stream = self.stream.name(), partition = self.partition, error = %crate::cli::chain(&error), "cannot read; trying again");
+                warn!(stream = self.share.stream.name(), partition = self.share.partition, error = %crate::cli::chain(&error), "cannot read; trying again");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(5));
                 continue;
@@ -218,8 +222,11 @@ pub(crate) fn page(sequence: u64, subject: String, nanos: i128, body: Bytes) -> 
 }
 
 /// The name of the consumer by which a stage reads a partition.
-pub(crate) fn durable(stage: &str, partition: u16) -> String {
-    format!("{stage}-{partition:02}")
+pub(crate) fn durable(stage: &str, share: Share) -> String {
+    match share.whole {
+        None => format!("{stage}-{:02}", share.partition),
+        Some(group) => format!("{stage}-all-{group:02}"),
+    }
 }
 
 enum Order {

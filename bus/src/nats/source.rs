@@ -18,7 +18,8 @@ use crate::dead::dead_letters;
 use crate::handling::{Handling, back_off};
 use crate::metrics::Metrics;
 use crate::run::BusError;
-use crate::{Batch, Emit, Lease, Pager, Position, Rejection, Source, Stage, Stream, message_subject};
+use crate::tenure::Share;
+use crate::{Batch, Emit, Lease, Pager, Position, Rejection, Source, Stage, message_subject};
 
 /// How often the server is told that a long batch is still being handled.
 const PROGRESS: Duration = Duration::from_secs(20);
@@ -29,6 +30,7 @@ const MAX_UNSTORED: u32 = 100;
 pub(crate) struct SourceRunner<S> {
     pub(crate) stage: Arc<S>,
     pub(crate) nats: Nats,
+    pub(crate) share: Share,
     pub(crate) source: Source,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) cancel: CancellationToken,
@@ -53,11 +55,11 @@ impl<S: Stage> SourceRunner<S> {
     /// Runs until told to stop, when a batch begun is finished first, or until the lease is lost. When
     /// somebody else has written what is ours to write, as a former holder can that was frozen in the
     /// middle of it, begins again with what is stored.
-    pub(crate) async fn run(self, stream: Stream, partition: u16) -> Result<(), BusError> {
+    pub(crate) async fn run(self) -> Result<(), BusError> {
         self.stage.taken(&self.source, &self.lease);
         let mut attempt = 0;
         let outcome = loop {
-            match self.work(stream, partition).await {
+            match self.work().await {
                 Err(BusError::Nats(NatsError::LeaseLost)) => break Ok(()),
                 Err(BusError::Nats(error @ NatsError::Fenced { .. })) => {
                     attempt += 1;
@@ -83,7 +85,7 @@ impl<S: Stage> SourceRunner<S> {
         }
     }
 
-    async fn work(&self, stream: Stream, partition: u16) -> Result<(), BusError> {
+    async fn work(&self) -> Result<(), BusError> {
         let spec = S::SPEC;
         let mut attempt = 0;
         let (mut place, from) = loop {
@@ -100,9 +102,8 @@ impl<S: Stage> SourceRunner<S> {
                 return Ok(());
             }
         };
-        let (at, position) = ((stream, partition), from.saturating_sub(1));
-        let lease = self.lease.clone();
-        let mut reader = Reader::new(self.nats.clone(), spec.name, at, spec.batch_pages, position, lease);
+        let (position, lease) = (from.saturating_sub(1), self.lease.clone());
+        let mut reader = Reader::new(self.nats.clone(), spec.name, self.share, spec.batch_pages, position, lease);
         let _reading = self.metrics.reading();
         loop {
             let delivery = tokio::select! {
@@ -179,9 +180,7 @@ impl<S: Stage> SourceRunner<S> {
         let keeps_state = entries.iter().any(|(key, _)| key != POSITION);
         let position = checkpoint.as_ref().and_then(|checkpoint| checkpoint.position).max(state.position);
         let resume = self.stage.resume(&self.source, position, entries).await.map_err(BusError::Stage)?;
-        if let Source::Partition { stream, .. } = self.source {
-            self.nats.check_position(stream, resume.from).await?;
-        }
+        self.nats.check_position(self.share.stream, resume.from).await?;
         self.store_dead_again(&resume.rejected).await?;
         self.send(&mut checkpoint, resume.pending, None).await?;
         Ok((Place { checkpoint, state, keeps_state, unstored: 0, handled: 0 }, resume.from))
@@ -282,10 +281,9 @@ impl<S: Stage> SourceRunner<S> {
     /// Stores the dead letters of rows read long ago. Those that were stored are stored twice: their
     /// ids tell.
     async fn store_dead_again(&self, rejected: &[Rejection]) -> Result<(), BusError> {
-        let Source::Partition { stream, .. } = self.source else { return Ok(()) };
         for rejections in rejected.chunk_by(|a, b| a.sequence == b.sequence) {
             let sequence = rejections[0].sequence;
-            let Some(page) = self.nats.page(stream, sequence).await? else {
+            let Some(page) = self.nats.page(self.share.stream, sequence).await? else {
                 error!(source = %self.source, sequence, "a rejected page is no longer in its stream");
                 continue;
             };
@@ -295,6 +293,9 @@ impl<S: Stage> SourceRunner<S> {
     }
 
     async fn store_dead(&self, batch: &Batch, rejected: &[Rejection]) -> Result<(), BusError> {
+        if self.share.is_repeated() {
+            return Ok(());
+        }
         for letter in dead_letters(S::SPEC.name, batch, rejected) {
             error!(source = %self.source, sequence = letter.sequence, line = letter.line, reason = letter.reason, "row rejected");
             let message = letter.into();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use elava_bus::{
-    Batch, Consumes, Failure, Output, PARTITIONS, Position, Rejection, Resume, Source, Stage, StageSpec, StateChange,
+    Batch, Consumes, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, StateChange,
     Stream,
 };
 use elava_schemas::{Change, Kind, Message, Observation, Resource, ResourceKey, Timestamp};
@@ -29,7 +29,6 @@ const SPEC: StageSpec = StageSpec {
     output: Some(Stream::Change),
     consumes: |kind| if kind == Kind::Observation { Consumes::Takes } else { Consumes::Passes },
     position: Position::Checkpoint,
-    groups: PARTITIONS,
     batch_pages: 8,
     in_flight: 16,
     health_port: 0,

@@ -95,6 +95,14 @@ impl Drop for Workspace {
     }
 }
 
+/// Writes a text where several may write the same at once.
+pub(super) fn put_text(folder: &Path, name: &str, text: &str) -> Result<(), ExportError> {
+    let (partial, path) = (folder.join(format!(".{name}.{}", std::process::id())), folder.join(name));
+    fs::write(&partial, text).map_err(failed(&partial))?;
+    File::open(&partial).and_then(|file| file.sync_all()).map_err(failed(&partial))?;
+    fs::rename(&partial, &path).map_err(failed(&path))
+}
+
 /// The name of the file that a transaction gives a table: sorted by name, they are in order.
 pub(super) fn file_name(commit: u64) -> String {
     format!("{commit:012}.parquet")

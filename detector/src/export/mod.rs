@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::shard::Shard;
 use crate::store::{History, HistoryError};
 use crate::watchdog::Ended;
 
@@ -129,6 +130,8 @@ pub struct Export {
     pub to: PathBuf,
     /// What of.
     pub format: ExportFormat,
+    /// Of which part of the history: each writes beside the others.
+    pub shard: Shard,
 }
 
 impl Export {
@@ -147,11 +150,16 @@ impl Export {
         ended: &dyn Fn() -> Option<Ended>,
     ) -> Result<Vec<Written>, ExportError> {
         let go_on = || ended().map_or(Ok(()), |ended| Err(ExportError::Ended(ended.to_string())));
+        let to = match self.format {
+            ExportFormat::Duckdb => self.shard.file(&self.to),
+            ExportFormat::Parquet if self.shard.of > 1 => self.to.join(self.shard.to_string()),
+            ExportFormat::Parquet => self.to.clone(),
+        };
         let to =
-            std::path::absolute(&self.to).map_err(|source| ExportError::Write { path: self.to.clone(), source })?;
+            std::path::absolute(&to).map_err(|source| ExportError::Write { path: self.to.clone(), source })?;
         let mut written = match self.format {
             ExportFormat::Duckdb => copy::export(history, &to, &go_on),
-            ExportFormat::Parquet => parquet::export(history, &to, &go_on),
+            ExportFormat::Parquet => parquet::export(history, &to, self.shard, &go_on),
         }?;
         let rows = written.iter().map(|table| table.rows).sum();
         let bytes = match self.format {

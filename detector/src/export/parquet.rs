@@ -6,11 +6,12 @@ use std::path::Path;
 
 use duckdb::{Connection, params};
 
-use super::folder::{Workspace, file_name};
+use super::folder::{Workspace, file_name, put_text};
 use super::manifest::{Content, MANIFEST, Manifest};
 use super::reading::{HISTORY_SQL, history_sql};
 use super::table::{Growth, TABLES, Table};
 use super::{ExportError, Written};
+use crate::shard::Shard;
 use crate::store::{History, HistoryError, Tried, quoted};
 
 /// The columns of a table: as they are written, and as they are read back.
@@ -33,12 +34,13 @@ struct Writer<'a> {
 pub(super) fn export(
     history: &History,
     folder: &Path,
+    shard: Shard,
     go_on: &dyn Fn() -> Result<(), ExportError>,
 ) -> Result<Vec<Written>, ExportError> {
     let workspace = Workspace::open(folder, ".partial")?;
     let before = Manifest::read(folder)?;
     let connection = history.connection();
-    let (manifest, written, files, reading) = history.snapshot(|| {
+    let (manifest, written, files, [reading, reading_all]) = history.snapshot(|| {
         let columns = columns(connection)?;
         let mut manifest = moment(connection)?;
         check(connection, before.as_ref(), &manifest, folder)?;
@@ -62,14 +64,17 @@ pub(super) fn export(
             written.push(Written { path: folder.join(table.name), ..report });
         }
         writer.schemas(folder, &columns)?;
-        Ok::<_, ExportError>((manifest, written, writer.files, history_sql(connection, &columns)?))
+        Ok::<_, ExportError>((manifest, written, writer.files, [1, shard.of].map(|of| history_sql(connection, &columns, of))))
     })?;
     for file in &files {
         go_on()?;
         workspace.publish(file, file)?;
     }
-    workspace.publish_text(HISTORY_SQL, &reading)?;
+    workspace.publish_text(HISTORY_SQL, &reading?)?;
     workspace.publish_text(MANIFEST, &manifest.to_text())?;
+    if let Some(all) = folder.parent().filter(|_| shard.of > 1) {
+        put_text(all, HISTORY_SQL, &reading_all?)?;
+    }
     let folders: Vec<String> = TABLES.iter().map(|table| table.name.to_owned()).collect();
     let kept = manifest.files();
     workspace.sweep(&folders, &|file| kept.contains(file))?;

@@ -4,20 +4,31 @@ use std::collections::HashMap;
 
 use duckdb::Connection;
 
+use super::manifest::MANIFEST;
 use super::parquet::Columns;
 use super::table::TABLES;
+use crate::live::REPEATED;
 use crate::store::{HistoryError, Tried, definitions};
 
 pub(super) const HISTORY_SQL: &str = "history.sql";
 
-/// The script, for a history with these columns.
-pub(super) fn history_sql(connection: &Connection, columns: &HashMap<String, Columns>) -> Result<String, HistoryError> {
+/// The script, for a history with these columns; over the folders of so many shards, where they are several.
+pub(super) fn history_sql(
+    connection: &Connection,
+    columns: &HashMap<String, Columns>,
+    shards: u16,
+) -> Result<String, HistoryError> {
     let view = |name: &str| {
         let columns = columns.get(name)?;
-        Some(include_str!("sql/view.sql").replace("$table", name).replace("$columns", &columns.read))
+        let columns = match &columns.read {
+            read if shards > 1 && REPEATED.contains(&name) => format!("DISTINCT {read}"),
+            read => read.clone(),
+        };
+        Some(include_str!("sql/view.sql").replace("$table", name).replace("$columns", &columns))
     };
+    let manifests = if shards == 1 { MANIFEST.to_owned() } else { format!("*-of-{shards}/{MANIFEST}") };
     let tables = TABLES.iter().filter_map(|table| view(table.name));
-    let parts = [include_str!("sql/reading.sql").to_owned()].into_iter().chain(tables);
+    let parts = [include_str!("sql/reading.sql").replace("$manifests", &manifests)].into_iter().chain(tables);
     let script: String = parts.chain(definitions().map(|sql| sql.trim_end().to_owned() + "\n")).collect();
     Ok(script + &comments(connection)?)
 }

@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Export, ExportError, ExportFormat};
+use crate::shard::Shard;
 
 /// What is asked, as JSON: `{"to":"monday.duckdb"}`, `{"to":"lake","format":"parquet"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,8 +27,8 @@ impl ExportRequest {
         serde_json::from_slice(body).map_err(ExportError::Parse)
     }
 
-    /// The export below `root`.
-    pub(crate) fn below(self, root: &Path) -> Result<Export, ExportError> {
+    /// The export of `shard` below `root`.
+    pub(crate) fn below(self, root: &Path, shard: Shard) -> Result<Export, ExportError> {
         let is_plain = |part: Component| match part {
             Component::Normal(name) => !name.to_string_lossy().starts_with('.'),
             _ => false,
@@ -36,7 +37,7 @@ impl ExportRequest {
             return Err(ExportError::Name(self.to));
         }
         let format = self.format.unwrap_or_else(|| ExportFormat::of(&self.to));
-        Ok(Export { to: root.join(self.to), format })
+        Ok(Export { to: root.join(self.to), format, shard })
     }
 }
 
@@ -61,8 +62,8 @@ mod tests {
             ("a/.hidden", None),
         ] {
             let request = ExportRequest { to: to.into(), format: None };
-            let export = request.below(Path::new("/x")).ok();
-            assert_eq!(export, expected.map(|(to, format)| Export { to: to.into(), format }), "{to}");
+            let export = request.below(Path::new("/x"), Shard::WHOLE).ok();
+            assert_eq!(export, expected.map(|(to, format)| Export { to: to.into(), format, shard: Shard::WHOLE }), "{to}");
         }
         for (body, good) in [
             (r#"{"to":"lake"}"#, true),

@@ -10,6 +10,8 @@ use duckdb::vscalar::{ArrowFunctionSignature, VArrowScalar};
 
 use super::judge::{Refusal, Shape, shape};
 use super::readers::Readers;
+use super::results::ResultTable;
+use super::whole::of_one_shard;
 
 /// `elava_admit(session, statement)`: a statement to run, or null when there is none.
 struct Admit;
@@ -44,12 +46,20 @@ impl VArrowScalar for Admit {
 }
 
 fn admit(readers: &Readers, session: &str, text: &str) -> Option<String> {
+    if let Some((moment, query)) = of_one_shard(text) {
+        return said(readers.query_shard(session, query, moment));
+    }
     let run = match shape(text) {
         Shape::Transaction => return Some("SELECT true AS ok".to_owned()),
         Shape::Write => Err(Refusal::NotARead),
         Shape::Query(query) => readers.query(session, query),
         Shape::Explain(query) => readers.explain(session, text, query),
     };
+    said(run)
+}
+
+/// The statement by which Quack gives an answer.
+fn said(run: Result<ResultTable, Refusal>) -> Option<String> {
     match run {
         Ok(result) => Some(format!("FROM {result}")),
         Err(Refusal::NotARead) => None,

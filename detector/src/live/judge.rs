@@ -23,6 +23,8 @@ pub(super) enum Refusal {
     Function(String),
     #[error("rows of {0} are not served; the history's tables, views and macros are")]
     Rows(String),
+    #[error("the history is in several shards: the arguments of {0} must be constants there")]
+    Scattered(String),
     #[error("too many statements are running; try again")]
     Busy,
     #[error(transparent)]
@@ -30,6 +32,14 @@ pub(super) enum Refusal {
     /// DuckDB's own words.
     #[error("{0}")]
     Failed(String),
+}
+
+impl Refusal {
+    /// Of an error of DuckDB's.
+    pub(super) fn of(error: &duckdb::Error) -> Self {
+        let text = error.to_string();
+        if text.contains("Out of Memory Error") { Self::Ended(Ended::TooLarge) } else { Self::Failed(text) }
+    }
 }
 
 /// What a text asks for, by its first word.

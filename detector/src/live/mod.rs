@@ -15,12 +15,14 @@ mod readers;
 mod results;
 mod token;
 mod vocabulary;
+mod whole;
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 
 use duckdb::{Connection, params};
+use elava_bus::Peers;
 
 pub use address::{Address, DEFAULT_ADDRESS, Exposed};
 pub use args::{LiveArgs, LiveOptions, TokenSource};
@@ -28,9 +30,12 @@ pub use extension::{Extension, ExtensionError};
 pub use token::{TOKEN_VARIABLE, Token, TokenError, token_file};
 
 use crate::background::Background;
+use crate::shard::Shard;
 use crate::store::quoted;
 use crate::watchdog::look_after;
-use readers::Readers;
+pub(crate) use readers::Readers;
+pub(crate) use whole::REPEATED;
+use whole::{About, Whole};
 
 /// What the detector needs for itself; a reader's share comes on top.
 const DETECTOR_MEMORY: u64 = 256 << 20;
@@ -71,6 +76,7 @@ pub enum LiveError {
 /// A served history; stops when dropped.
 pub(crate) struct LiveSql {
     uri: String,
+    address: SocketAddr,
     readers: Arc<Readers>,
     _ticker: Background,
 }
@@ -79,15 +85,19 @@ impl LiveSql {
     /// Serves the database of `connection`. Its configuration is locked from then on, for the
     /// detector's own connection too: what that needs to set must be set before. Of all files, only those in
     /// `exports` can be reached from then on, and not by readers.
-    pub(crate) fn start(connection: &Connection, options: &LiveOptions, exports: &Path) -> Result<Self, LiveError> {
+    pub(crate) fn start(
+        connection: &Connection,
+        options: &LiveOptions,
+        exports: &Path,
+        (shard, peers): (Shard, Peers),
+    ) -> Result<Self, LiveError> {
         let tried = |action| move |source| LiveError::Sql { action, source };
         let control = connection.try_clone().map_err(tried("open a connection"))?;
-        // Quack shares a port that somebody else serves already without a word
-        let address = options.address;
-        drop(TcpListener::bind(address).map_err(|source| LiveError::Listen { address, source })?);
+        let address = free_address(options.address, shard)?;
         let token = options.token.get()?;
         options.extension.load(&control)?;
-        let readers = Arc::new(Readers::open(&control, options).map_err(tried("prepare the readers"))?);
+        let whole = (shard.of > 1).then(|| Whole::new(shard, peers, token.clone()));
+        let readers = Arc::new(Readers::open(&control, options, whole).map_err(tried("prepare the readers"))?);
         admit::register(&control, &readers).map_err(tried("register the judge"))?;
         let memory = DETECTOR_MEMORY + options.memory;
         control
@@ -104,15 +114,45 @@ impl LiveSql {
         let looked_after = Arc::clone(&readers);
         let ticker = look_after("sql-watchdog", move || looked_after.tick()).map_err(LiveError::Thread)?;
         tracing::info!(%address, token = %options.token, "live SQL is served");
-        Ok(Self { uri, readers, _ticker: ticker })
+        Ok(Self { uri, address, readers, _ticker: ticker })
     }
 }
 
 impl LiveSql {
+    /// For the other shards.
+    pub(crate) fn readers(&self) -> Arc<Readers> {
+        Arc::clone(&self.readers)
+    }
+
+    /// How other shards reach this one: an address that is no particular one by the name of the machine, as containers
+    /// of one network do.
+    pub(crate) fn about(&self) -> String {
+        let host = match self.address.ip() {
+            ip if ip.is_unspecified() => elava_bus::host(),
+            std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+            std::net::IpAddr::V4(ip) => ip.to_string(),
+        };
+        let about = About { sql: format!("{host}:{}", self.address.port()) };
+        serde_json::to_string(&about).expect("texts serialise")
+    }
+
     /// Ends what readers run, because detection has found no memory.
     pub(crate) fn make_room(&self) {
         self.readers.make_room();
     }
+}
+
+/// The address itself, or, where a process may serve several shards, one of the next ports.
+fn free_address(first: SocketAddr, shard: Shard) -> Result<SocketAddr, LiveError> {
+    let mut last = None;
+    for address in (0..shard.of).map(|step| SocketAddr::new(first.ip(), first.port().saturating_add(step))) {
+        // Quack shares a port that somebody else serves already without a word
+        match TcpListener::bind(address) {
+            Ok(_) => return Ok(address),
+            Err(source) => last = last.or(Some(LiveError::Listen { address, source })),
+        }
+    }
+    Err(last.expect("at least one was tried"))
 }
 
 impl Drop for LiveSql {

@@ -1,25 +1,34 @@
 //! Connections of our own on which readers' statements run.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use chrono::Utc;
 use duckdb::{Connection, params};
 
 use super::args::LiveOptions;
 use super::judge::{Refusal, judge};
 use super::results::{ResultTable, Results};
 use super::vocabulary::Vocabulary;
-use crate::watchdog::{Ended, Watchdog};
+use super::whole::{Whole, at};
+use crate::watchdog::Watchdog;
 
 /// Statements that run at once.
 const AT_ONCE: usize = 4;
 /// How long one waits for its turn.
 const TURN: Duration = Duration::from_secs(5);
 
+/// How many questions of ours were asked.
+static QUESTIONS: AtomicU64 = AtomicU64::new(0);
+
 /// The readers of one history.
-pub(super) struct Readers {
-    idle: Mutex<Vec<Connection>>,
-    returned: Condvar,
+pub(crate) struct Readers {
+    people: Pool,
+    /// Other shards, whose readers wait for these: a pool of their own, or all could wait for one another.
+    shards: Pool,
+    /// Set where the history is in several files.
+    whole: Option<Whole>,
     /// For what is not a reader's statement.
     own: Mutex<Connection>,
     results: Mutex<Results>,
@@ -27,81 +36,21 @@ pub(super) struct Readers {
     watchdog: Arc<Watchdog>,
 }
 
-/// A panic while one of these is held changes nothing in it by halves.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// Connections that wait for something to run.
+struct Pool {
+    idle: Mutex<Vec<Connection>>,
+    returned: Condvar,
 }
 
-impl Readers {
-    /// Connections to the database of `connection`.
-    pub(super) fn open(connection: &Connection, options: &LiveOptions) -> duckdb::Result<Self> {
-        let reader = || {
+impl Pool {
+    fn of(connection: &Connection, many: usize) -> duckdb::Result<Self> {
+        let reader = |_| {
             let reader = connection.try_clone()?;
             reader.execute_batch(include_str!("reader.sql"))?;
             Ok(reader)
         };
-        Ok(Self {
-            idle: Mutex::new((0..AT_ONCE).map(|_| reader()).collect::<duckdb::Result<_>>()?),
-            returned: Condvar::new(),
-            own: Mutex::new(connection.try_clone()?),
-            results: Mutex::default(),
-            vocabulary: Mutex::new(Vocabulary::load(connection)?),
-            watchdog: Watchdog::new(options.timeout),
-        })
-    }
-
-    /// Runs a query and names the table that holds its result.
-    pub(super) fn query(&self, session: &str, query: &str) -> Result<ResultTable, Refusal> {
-        self.judge(query)?;
-        self.run(session, |reader, table| {
-            // lines of their own: the query may end in a comment
-            reader.execute_batch(&format!("CREATE TABLE {table} AS SELECT * FROM (\n{query}\n)"))
-        })
-    }
-
-    /// Explains `query`; `text` is the whole statement.
-    pub(super) fn explain(&self, session: &str, text: &str, query: &str) -> Result<ResultTable, Refusal> {
-        self.judge(query)?;
-        self.run(session, |reader, table| {
-            let plan: Vec<(String, String)> =
-                reader.prepare(text)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
-            reader.execute_batch(&format!("CREATE TABLE {table} (explain_key VARCHAR, explain_value VARCHAR)"))?;
-            plan.into_iter().try_for_each(|(key, value)| {
-                reader.execute(&format!("INSERT INTO {table} VALUES (?, ?)"), params![key, value]).map(drop)
-            })
-        })
-    }
-
-    fn judge(&self, query: &str) -> Result<(), Refusal> {
-        let own = lock(&self.own);
-        let failed = |error: duckdb::Error| Refusal::Failed(error.to_string());
-        let parsed: String =
-            own.query_row("SELECT json_serialize_sql(?::VARCHAR)", [query], |row| row.get(0)).map_err(failed)?;
-        let mut vocabulary = lock(&self.vocabulary);
-        match judge(&parsed, &vocabulary) {
-            // unless it has come since the last look
-            Err(Refusal::Rows(_)) => {
-                vocabulary.look_again(&own).map_err(failed)?;
-                judge(&parsed, &vocabulary)
-            }
-            judged => judged,
-        }
-    }
-
-    fn run(
-        &self,
-        session: &str,
-        work: impl FnOnce(&Connection, ResultTable) -> duckdb::Result<()>,
-    ) -> Result<ResultTable, Refusal> {
-        self.sweep(Some(session));
-        let reader = self.take()?;
-        let watched = self.watchdog.watch(reader.interrupt_handle(), Instant::now())?;
-        let table = lock(&self.results).add(session, Instant::now());
-        let done = work(&reader, table);
-        let ended = watched.ended();
-        drop(watched);
-        self.give_back(reader);
-        done.map(|()| table).map_err(|error| ended.map_or_else(|| failed(&error), Refusal::Ended))
+        let idle = (0..many).map(reader).collect::<duckdb::Result<_>>()?;
+        Ok(Self { idle: Mutex::new(idle), returned: Condvar::new() })
     }
 
     fn take(&self) -> Result<Connection, Refusal> {
@@ -114,6 +63,112 @@ impl Readers {
     fn give_back(&self, reader: Connection) {
         lock(&self.idle).push(reader);
         self.returned.notify_one();
+    }
+}
+
+/// A panic while one of these is held changes nothing in it by halves.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Readers {
+    /// Connections to the database of `connection`.
+    pub(super) fn open(connection: &Connection, options: &LiveOptions, whole: Option<Whole>) -> duckdb::Result<Self> {
+        Ok(Self {
+            people: Pool::of(connection, AT_ONCE)?,
+            shards: Pool::of(connection, if whole.is_some() { AT_ONCE } else { 0 })?,
+            whole,
+            own: Mutex::new(connection.try_clone()?),
+            results: Mutex::default(),
+            vocabulary: Mutex::new(Vocabulary::load(connection)?),
+            watchdog: Watchdog::new(options.timeout),
+        })
+    }
+
+    /// Runs a query and names the table that holds its result.
+    pub(super) fn query(&self, session: &str, query: &str) -> Result<ResultTable, Refusal> {
+        let parsed = self.judge(query)?;
+        self.run(&self.people, session, |reader, table| match &self.whole {
+            None => create(reader, table, query),
+            Some(whole) => whole.answer(reader, &parsed, (Utc::now().timestamp_micros(), table)),
+        })
+    }
+
+    /// Runs a query of another shard, which is about this one alone.
+    pub(super) fn query_shard(&self, session: &str, query: &str, moment: i64) -> Result<ResultTable, Refusal> {
+        self.judge(query)?;
+        self.run(&self.shards, session, |reader, table| at(reader, moment, || create(reader, table, query)))
+    }
+
+    /// The rows, as JSON, of a question of ours that takes no part in any session.
+    pub(crate) fn question(&self, query: &str) -> Result<Vec<String>, String> {
+        self.rows(query).map_err(|refusal| refusal.to_string())
+    }
+
+    fn rows(&self, query: &str) -> Result<Vec<String>, Refusal> {
+        // a session of its own: nothing else ends what it has asked
+        let session = format!("question {}", QUESTIONS.fetch_add(1, Ordering::Relaxed));
+        let table = self.query(&session, &format!("SELECT to_json(answer)::VARCHAR AS line FROM (\n{query}\n) answer"))?;
+        let rows = || {
+            let own = lock(&self.own);
+            let mut statement = own.prepare(&format!("SELECT line FROM {table}"))?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            rows.collect::<duckdb::Result<_>>()
+        };
+        let rows = rows().map_err(|error| Refusal::of(&error));
+        self.sweep(Some(&session));
+        rows
+    }
+
+    /// Explains `query`; `text` is the whole statement.
+    pub(super) fn explain(&self, session: &str, text: &str, query: &str) -> Result<ResultTable, Refusal> {
+        self.judge(query)?;
+        let explain = |reader: &Connection, table: ResultTable| {
+            let plan: Vec<(String, String)> =
+                reader.prepare(text)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+            reader.execute_batch(&format!("CREATE TABLE {table} (explain_key VARCHAR, explain_value VARCHAR)"))?;
+            plan.into_iter().try_for_each(|(key, value)| {
+                reader.execute(&format!("INSERT INTO {table} VALUES (?, ?)"), params![key, value]).map(drop)
+            })
+        };
+        self.run(&self.people, session, |reader, table| {
+            explain(reader, table).map_err(|error: duckdb::Error| Refusal::of(&error))
+        })
+    }
+
+    /// What DuckDB's parser says of a query that may run.
+    fn judge(&self, query: &str) -> Result<String, Refusal> {
+        let own = lock(&self.own);
+        let failed = |error: duckdb::Error| Refusal::Failed(error.to_string());
+        let parsed: String =
+            own.query_row("SELECT json_serialize_sql(?::VARCHAR)", [query], |row| row.get(0)).map_err(failed)?;
+        let mut vocabulary = lock(&self.vocabulary);
+        match judge(&parsed, &vocabulary) {
+            // unless it has come since the last look
+            Err(Refusal::Rows(_)) => {
+                vocabulary.look_again(&own).map_err(failed)?;
+                judge(&parsed, &vocabulary)
+            }
+            judged => judged,
+        }?;
+        Ok(parsed)
+    }
+
+    fn run(
+        &self,
+        pool: &Pool,
+        session: &str,
+        work: impl FnOnce(&Connection, ResultTable) -> Result<(), Refusal>,
+    ) -> Result<ResultTable, Refusal> {
+        self.sweep(Some(session));
+        let reader = pool.take()?;
+        let watched = self.watchdog.watch(reader.interrupt_handle(), Instant::now())?;
+        let table = lock(&self.results).add(session, Instant::now());
+        let done = work(&reader, table);
+        let ended = watched.ended();
+        drop(watched);
+        pool.give_back(reader);
+        done.map(|()| table).map_err(|error| ended.map_or(error, Refusal::Ended))
     }
 
     /// Looks after what runs and what waits to be fetched.
@@ -150,7 +205,8 @@ impl Readers {
     }
 }
 
-fn failed(error: &duckdb::Error) -> Refusal {
-    let text = error.to_string();
-    if text.contains("Out of Memory Error") { Refusal::Ended(Ended::TooLarge) } else { Refusal::Failed(text) }
+fn create(reader: &Connection, table: ResultTable, query: &str) -> Result<(), Refusal> {
+    // lines of their own: the query may end in a comment
+    let created = reader.execute_batch(&format!("CREATE TABLE {table} AS SELECT * FROM (\n{query}\n)"));
+    created.map_err(|error| Refusal::of(&error))
 }

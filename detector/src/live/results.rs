@@ -13,6 +13,13 @@ const MOST: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ResultTable(u64);
 
+impl ResultTable {
+    /// Where the rows of one relation of its statement are gathered: database, schema, table.
+    pub(super) fn part(self, number: usize) -> [String; 3] {
+        ["elava_results".to_owned(), "main".to_owned(), format!("part_{}_{number}", self.0)]
+    }
+}
+
 impl fmt::Display for ResultTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "elava_results.main.result_{}", self.0)

@@ -201,6 +201,26 @@ impl Query {
     }
 }
 
+impl Query {
+    /// As one text, for whoever takes no parameters.
+    pub(crate) fn text(&self) -> String {
+        let (sql, parameters) = self.statement();
+        // from the last on: $1 is the beginning of $10
+        let numbered = parameters.iter().enumerate().rev();
+        numbered.fold(sql.to_owned(), |sql, (index, value)| sql.replace(&format!("${}", index + 1), &literal(value)))
+    }
+}
+
+fn literal(value: &Parameter) -> String {
+    match value {
+        Parameter::Null => "NULL".to_owned(),
+        Parameter::Boolean(value) => value.to_string(),
+        Parameter::UInt(value) => value.to_string(),
+        Parameter::Text(text) => format!("'{}'", text.replace('\'', "''")),
+        other => unreachable!("no question has a parameter like {other:?}"),
+    }
+}
+
 /// Answers a question with one object a row; instants are RFC 3339 texts.
 pub fn run(history: &History, query: &Query) -> Result<Vec<Map<String, Value>>, QueryError> {
     let (sql, parameters) = query.statement();

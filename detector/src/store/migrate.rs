@@ -41,6 +41,9 @@ const DEFINITIONS: &[&str] = &[
     include_str!("macros/audit.sql"),
 ];
 
+/// Of a file, and of no copy in another form.
+const FILE: &str = include_str!("views/storage.sql");
+
 const LEDGER: &str = "
 CREATE TABLE IF NOT EXISTS migrations (number UINTEGER NOT NULL, name VARCHAR NOT NULL, applied_at TIMESTAMPTZ NOT NULL);
 COMMENT ON TABLE migrations IS 'The changes to this schema that have been made';";
@@ -82,7 +85,7 @@ pub(crate) fn definitions() -> impl Iterator<Item = &'static str> {
 /// Views and macros, and beside every column what it means.
 fn define(connection: &Connection) -> duckdb::Result<()> {
     let transaction = connection.unchecked_transaction()?;
-    definitions().try_for_each(|sql| transaction.execute_batch(sql))?;
+    definitions().chain([FILE]).try_for_each(|sql| transaction.execute_batch(sql))?;
     let comments: Vec<String> = {
         let mut statement = transaction.prepare(include_str!("comments.sql"))?;
         statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<_>>()?

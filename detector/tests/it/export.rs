@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use elava_bus::Stage;
-use elava_detector::History;
+use elava_detector::{History, Shard};
 use elava_detector::export::{Export, ExportError, ExportFormat};
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ const SCHEMA: &str = "FROM (
 
 fn export(history: &Path, to: &Path) -> Result<u64, ExportError> {
     let history = History::open_to_export(history)?;
-    let written = Export { to: to.to_owned(), format: ExportFormat::of(to) }.run(&history)?;
+    let written = Export { to: to.to_owned(), format: ExportFormat::of(to), shard: Shard::WHOLE }.run(&history)?;
     Ok(written.last().expect("a total").rows)
 }
 
@@ -131,7 +131,7 @@ fn the_schema_is_the_same_and_explained() {
     let lake = Story::over_folder(&bench.exported("lake"));
     assert_eq!(lake.lines(&all), original.lines(&all));
     // and a copy is a history: a detector goes on with it
-    drop(elava_detector::Detector::open(&bench.exported("copy.duckdb"), &Default::default()).expect("a history"));
+    drop(elava_detector::Detector::open(&bench.exported("copy.duckdb"), Shard::WHOLE, &Default::default()).expect("a history"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use elava_bus::{Batch, Emit, Output, Page, Source, Stage, Stream};
 use elava_detector::live::{LiveError, LiveOptions};
-use elava_detector::{Detector, History, Query, query};
+use elava_detector::{Detector, History, Query, Shard, query};
 use elava_schemas::config::{Config, RetentionRule};
 use elava_schemas::{Change, Message, Timestamp};
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ impl Bench {
     pub(crate) fn with(config: Config) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("history.duckdb");
-        let detector = Some(Detector::open(&path, &config).expect("a new history"));
+        let detector = Some(Detector::open(&path, Shard::WHOLE, &config).expect("a new history"));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
         Self { _folder: folder, path, config, detector, sequence: 0, runtime }
     }
@@ -58,7 +58,7 @@ impl Bench {
     /// Ends it as a crash would and starts another on the same file.
     pub(crate) fn restart(&mut self) {
         self.detector = None;
-        self.detector = Some(Detector::open(&self.path, &self.config).expect("the same history"));
+        self.detector = Some(Detector::open(&self.path, Shard::WHOLE, &self.config).expect("the same history"));
     }
 
     /// Ends it, so that others can open its file.
@@ -119,7 +119,7 @@ impl Bench {
     pub(crate) fn sql(&mut self, sql: &str) -> String {
         self.detector = None;
         let text = rows(&self.path, sql);
-        self.detector = Some(Detector::open(&self.path, &self.config).expect("the same history"));
+        self.detector = Some(Detector::open(&self.path, Shard::WHOLE, &self.config).expect("the same history"));
         text
     }
 
@@ -129,7 +129,7 @@ impl Bench {
         let history = History::open_read_only(&self.path).expect("nobody writes it");
         let rows = query::run(&history, query).expect("an answer");
         drop(history);
-        self.detector = Some(Detector::open(&self.path, &self.config).expect("the same history"));
+        self.detector = Some(Detector::open(&self.path, Shard::WHOLE, &self.config).expect("the same history"));
         rows
     }
 }

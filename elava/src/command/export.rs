@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use elava_detector::History;
+use elava_detector::{History, Shard};
 use elava_detector::export::{EXPORT_SUBJECT, Export, ExportFormat, ExportRequest};
 use tokio::task::block_in_place;
 
@@ -62,7 +62,7 @@ impl ExportArgs {
     fn copy(&self, db: &Path) -> Result<Vec<Row>, CommandError> {
         let history = History::open_to_export(db).map_err(|error| AskError::file(db, error))?;
         let format = self.format.unwrap_or_else(|| ExportFormat::of(&self.to));
-        let written = Export { to: self.to.clone(), format }.run(&history)?;
+        let written = Export { to: self.to.clone(), format, shard: Shard::WHOLE }.run(&history)?;
         let rows = written.iter().map(|table| serde_json::from_value(serde_json::to_value(table)?));
         Ok(rows.collect::<serde_json::Result<_>>()?)
     }

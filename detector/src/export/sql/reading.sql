@@ -7,24 +7,28 @@
 -- It shows the moment of the last export, and is to be read again after the next one, in each connection.
 SET TimeZone = 'UTC';
 SET VARIABLE history = rtrim(coalesce(getvariable('history'), '.'), '/');
--- The files that export.json names, by table; last one without rows.
+-- The files that each export.json names, by table; last one without rows.
 SET VARIABLE history_files = (
-    SELECT map_from_entries(list((
-        "table",
-        list_transform(
-            CASE WHEN content.mark IS NULL AND len(content.files) > 0
-                THEN content.files
-                ELSE content.files || ['schema/' || "table" || '.parquet']
-            END,
-            lambda file: getvariable('history') || '/' || file
-        )
-    )))
+    SELECT map_from_entries(list(("table", files)))
     FROM (
-        SELECT unnest(map_keys(tables)) AS "table", unnest(map_values(tables)) AS content
-        FROM read_json(
-            getvariable('history') || '/export.json',
-            columns := {tables: 'MAP(VARCHAR, STRUCT(mark UBIGINT, files VARCHAR[]))'}
+        SELECT
+            "table",
+            flatten(list(list_transform(
+                CASE WHEN content.mark IS NULL AND len(content.files) > 0
+                    THEN content.files
+                    ELSE content.files || ['schema/' || "table" || '.parquet']
+                END,
+                lambda file: regexp_replace(manifest, '[^/]*$', '') || file
+            ) ORDER BY manifest)) AS files
+        FROM (
+            SELECT filename AS manifest, unnest(map_keys(tables)) AS "table", unnest(map_values(tables)) AS content
+            FROM read_json(
+                getvariable('history') || '/$manifests',
+                columns := {tables: 'MAP(VARCHAR, STRUCT(mark UBIGINT, files VARCHAR[]))'},
+                filename := true
+            )
         )
+        GROUP BY "table"
     )
 );
 CREATE OR REPLACE MACRO version_number(text) AS

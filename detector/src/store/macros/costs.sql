@@ -6,7 +6,7 @@ SELECT
     coalesce(sum(monthly_cost_usd), 0) AS monthly_cost_usd
 FROM resources_at(t)
 GROUP BY ALL
-ORDER BY monthly_cost_usd DESC, provider, account, region, type, tags[by_tag];
+ORDER BY monthly_cost_usd DESC, provider, account, region, type, tag;
 COMMENT ON MACRO TABLE cost_at IS
 'Estimated monthly cost per provider, account, region, type and value of a tag, where one is named, at that time; estimated counts the resources that have an estimate';
 
