@@ -150,6 +150,20 @@ impl<S: Stage> Tenure<S> {
         }
     }
 
+    /// Removes the consumers that were used when the partitions were in another number of groups: nobody reads by
+    /// them, and they would look as if something was still to be done.
+    async fn forget_others(&self) {
+        let groups = self.supply.groups();
+        for stream in S::SPEC.inputs.iter().filter(|stream| !stream.is_scoped()).copied() {
+            let used: Vec<Share> = (0..groups).flat_map(|group| sources(&S::SPEC, groups, group)).collect();
+            let by_partition = (0..stream.partitions()).map(|partition| Share { stream, partition, whole: None });
+            let by_group = (0..PARTITIONS).map(|group| Share { stream, partition: 0, whole: Some(group) });
+            for share in by_partition.chain(by_group).filter(|share| !used.contains(share)) {
+                self.nats.forget_reader(S::SPEC.name, share).await;
+            }
+        }
+    }
+
     async fn work(&self, stage: &Arc<S>, sources: &[Share]) -> Result<(), BusError> {
         let beside = self.cancel.child_token();
         let mut answers = JoinSet::new();
@@ -162,6 +176,9 @@ impl<S: Stage> Tenure<S> {
         if S::SPEC.position == Position::Own && sources.iter().any(is_first) {
             // The history holds what the observations showed; the stream must not fill up with them.
             rooms.spawn(self.nats.clone().keep_room(S::SPEC.name, Stream::Observation));
+        }
+        if self.group == 0 && S::SPEC.position == Position::Own {
+            self.forget_others().await;
         }
         let mut runners = JoinSet::new();
         for &share in sources {

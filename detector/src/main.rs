@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use elava_bus::cli::{EXIT_CODES, Finished};
 use elava_bus::{HealthcheckArgs, Stage};
-use elava_detector::{CompactArgs, DetectArgs, Detector, RebuildArgs};
+use elava_detector::{CompactArgs, DetectArgs, Detector, RebuildArgs, ReshardArgs};
 
 /// Also of DuckDB, which finds it by the names malloc and free. Against glibc's it saved a fifth of the
 /// CPU time and a quarter of the memory of a first scan (`bench/README.md`).
@@ -36,6 +36,8 @@ enum Command {
     Rebuild(Box<RebuildArgs>),
     /// Remove the old versions that the configured retention does not keep, of a history that nobody holds
     Compact(CompactArgs),
+    /// Put a history that nobody holds into another number of files
+    Reshard(ReshardArgs),
 }
 
 #[tokio::main]
@@ -49,6 +51,7 @@ async fn go(args: Args) -> anyhow::Result<Finished> {
         Some(Command::Healthcheck(args)) => args.run("elava-detector", Detector::SPEC.health_port).await?,
         Some(Command::Rebuild(args)) => elava_detector::rebuild(*args).await?,
         Some(Command::Compact(args)) => elava_detector::compact(&args, chrono::Utc::now())?,
+        Some(Command::Reshard(args)) => elava_detector::reshard(&args)?,
         None => elava_detector::detect(args.detect).await?,
     })
 }

@@ -203,6 +203,20 @@ impl Nats {
     }
 }
 
+impl Nats {
+    /// Removes the consumer of a reader, where there is one.
+    pub(crate) async fn forget_reader(&self, stage: &str, share: Share) {
+        let durable = durable(stage, share);
+        let removed = match self.js.get_stream_no_info(share.stream.name()).await {
+            Ok(stream) => stream.delete_consumer(&durable).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = removed {
+            debug!(consumer = durable, error, "no consumer to remove");
+        }
+    }
+}
+
 /// What a message says: of a copy, nothing.
 ///
 /// Whoever may read a single message can have the server send it to any subject, as the answer: the

@@ -1,10 +1,12 @@
 //! The history: one DuckDB file. All SQL is in `.sql` files beside this one.
 
+mod divide;
 mod fields;
 mod migrate;
 mod read;
 mod records;
 mod thin;
+mod whole;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +14,9 @@ use std::sync::Arc;
 
 use duckdb::{AccessMode, Config, Connection, InterruptHandle};
 
+use crate::shard::{Shard, shards_of};
+
+pub(crate) use divide::Place;
 pub(crate) use migrate::definitions;
 pub(crate) use records::{Records, StoredViolation};
 pub(crate) use thin::{DayPlan, FileBytes, TypeCount};
@@ -129,9 +134,39 @@ impl History {
         Ok(history)
     }
 
-    /// Opens a history that nobody writes at the moment.
+    /// Opens a history that nobody writes at the moment, in however many files it is.
     pub fn open_read_only(path: &Path) -> Result<Self, HistoryError> {
-        Self::connect(path, AccessMode::ReadOnly)
+        Self::open_with(path, config(AccessMode::ReadOnly, 4), config(AccessMode::Automatic, 4))
+    }
+
+    /// The same for statements of people, with as much memory and as many threads as there are.
+    pub fn open_for_people(path: &Path) -> Result<Connection, HistoryError> {
+        let config = |mode| Config::default().access_mode(mode);
+        Ok(Self::open_with(path, config(AccessMode::ReadOnly), config(AccessMode::Automatic))?.connection)
+    }
+
+    /// `file` is for one, `several` for a database that joins them.
+    fn open_with(
+        path: &Path,
+        file: duckdb::Result<Config>,
+        several: duckdb::Result<Config>,
+    ) -> Result<Self, HistoryError> {
+        let failed = |source| HistoryError::Open { path: path.to_owned(), source };
+        let prepare = |connection: Connection| {
+            connection.execute_batch(include_str!("session.sql")).map_err(failed)?;
+            Ok(Self { connection })
+        };
+        match shards_of(path) {
+            Some(of) if of > 1 => {
+                let files: Vec<PathBuf> = Shard::all(of).map(|shard| shard.file(path)).collect();
+                let connection = several.and_then(Connection::open_in_memory_with_flags).map_err(failed)?;
+                let history = prepare(connection)?;
+                whole::attach(&history.connection, &files)?;
+                whole::unite(&history.connection, files.len())?;
+                Ok(history)
+            }
+            _ => prepare(file.and_then(|config| Connection::open_with_flags(path, config)).map_err(failed)?),
+        }
     }
 
     /// Opens a history that nobody writes at the moment, to be copied: DuckDB writes no other file beside one that

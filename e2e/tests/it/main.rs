@@ -12,6 +12,7 @@ mod observer;
 mod observers;
 mod rebuild;
 mod same;
+mod shards;
 
 use elava_e2e::{Pipeline, Server, stored, until};
 
@@ -21,6 +22,11 @@ const READ: usize = 113;
 /// Waits until every stage has handled everything: nothing pending, nothing in progress, several times
 /// in a row.
 async fn settled(url: &str) {
+    settled_of(url, READ).await;
+}
+
+/// The same, where all stages together read so many.
+async fn settled_of(url: &str, partitions: usize) {
     let options = elava_bus::NatsOptions::new(url);
     let client = elava_bus::Client::connect(&options).await.expect("NATS is there");
     let quiet = std::cell::Cell::new(0);
@@ -28,7 +34,7 @@ async fn settled(url: &str) {
         // A partition that nobody has begun to read, or begins to read again, is missing or not read.
         let progress = client.progress().await.expect("progress");
         let idle = progress.iter().all(|one| one.reading && one.pending == 0 && one.in_progress == 0);
-        quiet.set(if idle && progress.len() == READ { quiet.get() + 1 } else { 0 });
+        quiet.set(if idle && progress.len() == partitions { quiet.get() + 1 } else { 0 });
         quiet.get() >= 6
     })
     .await;

@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use elava_detector::{History, Shard};
+use elava_bus::Client;
 use elava_detector::export::{EXPORT_SUBJECT, Export, ExportFormat, ExportRequest};
+use elava_detector::{History, Shard, shards_of};
+use serde_json::json;
 use tokio::task::block_in_place;
 
-use super::CommandError;
+use super::{CommandError, row};
 use crate::args::From;
 use crate::ask::{AskError, request};
 use crate::show::{self, Row};
@@ -47,10 +49,7 @@ impl ExportArgs {
         let begun = Instant::now();
         let rows = match &self.from.db {
             Some(db) => block_in_place(|| self.copy(db))?,
-            None => {
-                let body = ExportRequest { to: self.to.clone(), format: self.format };
-                request(&self.from, EXPORT_SUBJECT, &body).await?
-            }
+            None => self.ask().await?,
         };
         show::rows(&rows, &COLUMNS, self.from.format(), "nothing")?;
         let to = rows.last().and_then(|total| total["path"].as_str()).unwrap_or_default();
@@ -58,12 +57,43 @@ impl ExportArgs {
         Ok(())
     }
 
-    /// Exports a file that nobody holds.
-    fn copy(&self, db: &Path) -> Result<Vec<Row>, CommandError> {
-        let history = History::open_to_export(db).map_err(|error| AskError::file(db, error))?;
-        let format = self.format.unwrap_or_else(|| ExportFormat::of(&self.to));
-        let written = Export { to: self.to.clone(), format, shard: Shard::WHOLE }.run(&history)?;
-        let rows = written.iter().map(|table| serde_json::from_value(serde_json::to_value(table)?));
-        Ok(rows.collect::<serde_json::Result<_>>()?)
+    /// Has the running detectors export, each its share.
+    async fn ask(&self) -> Result<Vec<Row>, CommandError> {
+        let body = ExportRequest { to: self.to.clone(), format: self.format };
+        let client = Client::connect(&self.from.nats.options()).await?;
+        let shards = client.groups("detector").await?.values().map(|group| group.groups).max().unwrap_or(1);
+        if shards == 1 {
+            return Ok(request(&self.from, EXPORT_SUBJECT, &body).await?);
+        }
+        let mut rows = Vec::new();
+        for shard in 0..shards {
+            rows.extend(request(&self.from, &format!("{EXPORT_SUBJECT}.{shard}"), &body).await?);
+        }
+        Ok(summed(rows))
     }
+
+    /// Exports files that nobody holds.
+    fn copy(&self, db: &Path) -> Result<Vec<Row>, CommandError> {
+        let format = self.format.unwrap_or_else(|| ExportFormat::of(&self.to));
+        let shards = shards_of(db).unwrap_or(1);
+        let mut rows = Vec::new();
+        for shard in Shard::all(shards) {
+            let file = shard.file(db);
+            let history = History::open_to_export(&file).map_err(|error| AskError::file(&file, error))?;
+            for table in (Export { to: self.to.clone(), format, shard }).run(&history)? {
+                rows.push(serde_json::from_value(serde_json::to_value(table)?)?);
+            }
+        }
+        Ok(if shards == 1 { rows } else { summed(rows) })
+    }
+}
+
+/// With one total, of what the shards wrote beside each other.
+fn summed(rows: Vec<Row>) -> Vec<Row> {
+    let (totals, mut rows): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| row["table"] == "total");
+    let sum = |name: &str| totals.iter().filter_map(|total| total[name].as_u64()).sum::<u64>();
+    let first = totals.first().and_then(|total| total["path"].as_str()).unwrap_or_default();
+    let folder = Path::new(first).parent().unwrap_or(Path::new(first)).display().to_string();
+    rows.push(row(json!({ "table": "total", "rows": sum("rows"), "bytes": sum("bytes"), "path": folder })));
+    rows
 }

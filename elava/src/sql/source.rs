@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use duckdb::{AccessMode, Config, Connection};
+use duckdb::Connection;
 use elava_detector::live::{Extension, ExtensionError, Token};
+use elava_detector::{History, HistoryError};
 use serde_json::Value;
 
 use crate::show::Row;
@@ -63,7 +64,7 @@ pub enum SourceError {
         /// Which.
         file: PathBuf,
         /// Why.
-        source: duckdb::Error,
+        source: HistoryError,
     },
     /// The statement.
     #[error("{0}")]
@@ -97,10 +98,7 @@ impl Source {
     /// [`SourceError`].
     pub fn file(file: &Path) -> Result<Self, SourceError> {
         let failed = |source| SourceError::File { file: file.to_owned(), source };
-        let config = Config::default().access_mode(AccessMode::ReadOnly).map_err(failed)?;
-        let connection = Connection::open_with_flags(file, config).map_err(failed)?;
-        connection.execute_batch(include_str!("session.sql")).map_err(failed)?;
-        Ok(Self { connection, place: Place::File })
+        Ok(Self { connection: History::open_for_people(file).map_err(failed)?, place: Place::File })
     }
 
     /// Runs one statement.
