@@ -67,6 +67,13 @@ pub mod reads {
     pub const NOTIFIER: &[Stream] = &[Stream::Decision];
     /// What is to be done, and what of it is approved.
     pub const EXECUTOR: &[Stream] = &[Stream::Decision, Stream::Execution];
+
+    /// How many partitions detector, enforcer, decider and notifier read.
+    #[must_use]
+    pub fn partitions() -> usize {
+        let streams = [DETECTOR, ENFORCER, DECIDER, NOTIFIER].concat();
+        streams.into_iter().map(|stream| usize::from(stream.partitions())).sum()
+    }
 }
 
 impl Stream {
