@@ -13,22 +13,21 @@ mod observers;
 mod rebuild;
 mod same;
 
-use elava_e2e::{Pipeline, Server, stored, until};
-
-/// The partitions that all stages together read.
-const READ: usize = 113;
+use elava_bus::{Client, NatsOptions, Progress};
+use elava_e2e::{Pipeline, Server, server, stored, until};
 
 /// Waits until every stage has handled everything: nothing pending, nothing in progress, several times
 /// in a row.
 async fn settled(url: &str) {
-    let options = elava_bus::NatsOptions::new(url);
-    let client = elava_bus::Client::connect(&options).await.expect("NATS is there");
+    settled_for(&Client::connect(&NatsOptions::new(url)).await.expect("NATS is there")).await;
+}
+
+/// The same, as this client sees it.
+async fn settled_for(client: &Client) {
     let quiet = std::cell::Cell::new(0);
     until("the end of the flow", async || {
-        // A partition that nobody has begun to read, or begins to read again, is missing or not read.
         let progress = client.progress().await.expect("progress");
-        let idle = progress.iter().all(|one| one.reading && one.pending == 0 && one.in_progress == 0);
-        quiet.set(if idle && progress.len() == READ { quiet.get() + 1 } else { 0 });
+        quiet.set(if Progress::are_idle(&progress) { quiet.get() + 1 } else { 0 });
         quiet.get() >= 6
     })
     .await;
@@ -50,7 +49,7 @@ async fn decision_ids(url: &str) -> Vec<String> {
 
 /// A server and all stages at work on it.
 fn started() -> (Server, Pipeline) {
-    let server = Server::start();
+    let server = server();
     let pipeline = Pipeline::started(server.url());
     (server, pipeline)
 }
