@@ -10,6 +10,7 @@ mod pipe;
 mod positions;
 mod requests;
 mod room;
+mod storage;
 mod tls;
 
 use std::time::{Duration, Instant};
