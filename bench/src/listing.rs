@@ -81,7 +81,7 @@ fn start(programs: &Programs, endpoint: &str, folder: &Path) -> anyhow::Result<V
     for (index, (name, arguments)) in stages.into_iter().enumerate() {
         let last = index + 1 == stages.len();
         let output = if last { File::create(folder.join(OUTPUT))?.into() } else { Stdio::piped() };
-        let mut command = command(&programs.binaries.join(format!("elava-{name}")));
+        let mut command = command(programs.binaries.join(format!("elava-{name}")));
         command
             .args(arguments)
             .env("AWS_ACCESS_KEY_ID", "bench")

@@ -32,7 +32,7 @@ impl Stage {
         arguments: &[&str],
     ) -> anyhow::Result<Self> {
         let health = free_address()?;
-        let mut command = command(&binaries.join(format!("elava-{name}")));
+        let mut command = command(binaries.join(format!("elava-{name}")));
         command
             .args(["--nats", url, "--health-addr", &health.to_string()])
             .args(arguments)

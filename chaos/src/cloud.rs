@@ -41,7 +41,7 @@ impl Cloud {
         instances: usize,
         faulty: Option<u64>,
     ) -> anyhow::Result<Self> {
-        let mut command = command(&binaries.join("ec2-stand-in"));
+        let mut command = command(binaries.join("ec2-stand-in"));
         command.args(["--instances", &instances.to_string()]).stdout(Stdio::piped());
         if let Some(seed) = faulty {
             command.args(["--bucket", "10:4", "--fail", "0.05", "--seed", &seed.to_string()]);

@@ -15,7 +15,7 @@ pub(super) async fn rebuild(session: &Session, programs: &Programs, rows_per_pag
     eprintln!("history: rebuilding from the stream");
     let pages = session.js.get_stream(Stream::Observation.name()).await?.cached_info().state.messages;
     let rebuilt = session.folder.path().join("rebuilt.duckdb");
-    let mut command = command(&programs.binaries.join("elava-detector"));
+    let mut command = command(programs.binaries.join("elava-detector"));
     command.args(["rebuild", "--nats", &session.server.url(), "--db"]).arg(&rebuilt);
     let seconds = run("rebuild", command, session.folder.path())?;
     #[expect(clippy::cast_precision_loss, reason = "counts of pages are far below 2^52")]
@@ -31,7 +31,7 @@ pub(super) fn export(programs: &Programs, past: &Past, history: &Path) -> anyhow
     let versions = past.versions() as f64;
     for (name, to) in [("duckdb", "copy.duckdb"), ("parquet", "lake"), ("parquet_again", "lake")] {
         let to = folder.join(to);
-        let mut command = command(&programs.binaries.join("elava"));
+        let mut command = command(programs.binaries.join("elava"));
         command.arg("export").arg("--db").arg(history).arg("--to").arg(&to);
         let seconds = run("export", command, history.parent().unwrap_or(Path::new(".")))?;
         Figure::new(format!("history.export.{name}"), seconds, "s").print()?;

@@ -112,7 +112,7 @@ impl Past {
 pub(super) fn make(programs: &Programs, past: &Past, history: &Path) -> anyhow::Result<()> {
     eprintln!("history: making {} versions of {} resources", past.versions(), past.resources);
     let folder = history.parent().context("the history is in no folder")?;
-    let mut command = command(&programs.binaries.join("elava-detector"));
+    let mut command = command(programs.binaries.join("elava-detector"));
     command.arg("--db").arg(history).stdin(Stdio::piped()).current_dir(folder);
     let begun = Instant::now();
     let mut detector = Process::spawn("detector", command, folder)?;

@@ -18,11 +18,11 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream;
 use clap::Parser;
 use elava_bus::cli::{Finished, StageArgs};
-use elava_bus::{BusError, Client, Sink};
+use elava_bus::{BusError, Client, Sink, Stage};
 use elava_harness::{Server, Setup};
 use elava_schemas::Message;
 
-use copier::{Copier, observation};
+use copier::observation;
 
 #[derive(Parser)]
 struct Args {
@@ -47,7 +47,7 @@ async fn client(server: &Server) -> Client {
     Client::connect(&args(server).nats_options().expect("a server")).await.expect("connects")
 }
 
-fn run(server: &Server, stage: &Copier) -> tokio::task::JoinHandle<Result<Finished, BusError>> {
+fn run(server: &Server, stage: &(impl Stage + Clone)) -> tokio::task::JoinHandle<Result<Finished, BusError>> {
     let (args, stage) = (args(server), stage.clone());
     tokio::spawn(async move { elava_bus::run(&args, stage).await })
 }

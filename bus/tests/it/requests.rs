@@ -8,7 +8,7 @@ use futures::StreamExt;
 use tokio::sync::Notify;
 
 use crate::copier::Copier;
-use crate::{args, client, server};
+use crate::{client, run, server};
 
 /// Answers `slow` once it has answered `now`, refuses `bad`, and answers `never` not at all.
 #[derive(Clone, Default)]
@@ -41,8 +41,7 @@ impl Stage for Slow {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_answer_holds_up_nobody_and_shows_that_it_is_made() {
     let server = server();
-    let (arguments, stage) = (args(&server), Slow::default());
-    let task = tokio::spawn(async move { elava_bus::run(&arguments, stage).await });
+    let task = run(&server, &Slow::default());
     let client = client(&server).await;
     let ask = |body: &'static str| client.request("elava.test", Bytes::from(body));
     while let Err(RequestError::Nobody(_)) = ask("now").await {}
@@ -61,8 +60,7 @@ async fn a_slow_answer_holds_up_nobody_and_shows_that_it_is_made() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_instance_is_a_service_that_counts_its_answers() {
     let server = server();
-    let (arguments, stage) = (args(&server), Slow::default());
-    let task = tokio::spawn(async move { elava_bus::run(&arguments, stage).await });
+    let task = run(&server, &Slow::default());
     let client = client(&server).await;
     while let Err(RequestError::Nobody(_)) = client.request("elava.test", "now".into()).await {}
     let refused = client.request("elava.test", "bad".into()).await.expect_err("refused");
