@@ -71,8 +71,8 @@ impl Nats {
         }
     }
 
-    /// Makes every stream that is missing, of which `first` is one. Whoever may not make that one asks about no other: it may not
-    /// be allowed to know of them.
+    /// Makes every stream that is missing, of which `first` is one. Whoever may not make that one asks about
+    /// no other: it may not be allowed to know of them.
     async fn make_all(&self, first: Config) -> Result<(), NatsError> {
         let subject = asking("CREATE", &first.name);
         if let Err(error) = self.denials.unless_denied(&subject, self.js.create_stream(first)).await? {
