@@ -28,6 +28,7 @@ COPY enforcer enforcer
 COPY decider decider
 COPY notifier notifier
 COPY elava elava
+COPY harness harness
 COPY e2e e2e
 COPY bench bench
 COPY chaos chaos

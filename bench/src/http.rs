@@ -10,7 +10,10 @@ use tokio::net::TcpStream;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Sends one request; gives the status and the body.
-pub(crate) async fn request(server: SocketAddr, method: &str, path: &str, body: &str) -> anyhow::Result<(u16, String)> {
+///
+/// # Errors
+/// When nothing that is HTTP comes back within a few seconds.
+pub async fn request(server: SocketAddr, method: &str, path: &str, body: &str) -> anyhow::Result<(u16, String)> {
     let exchange = async {
         let mut stream = TcpStream::connect(server).await?;
         let length = body.len();

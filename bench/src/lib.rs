@@ -7,20 +7,17 @@
 pub mod ec2;
 pub mod estate;
 pub mod history;
-mod http;
+pub mod http;
 pub mod idle;
 mod lag;
 pub mod listing;
 mod measure;
 pub mod pipeline;
-mod process;
 mod publish;
 mod raw;
 pub mod report;
 pub mod scale;
-mod server;
 mod session;
 mod stages;
 
-pub use server::find as find_nats_server;
 pub use session::Programs;

@@ -6,10 +6,10 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use elava_harness::{Process, command};
 
 use crate::ec2::{Counts, Limits, Options, StandIn};
 use crate::measure;
-use crate::process::{Process, command};
 use crate::report::Figure;
 use crate::session::Programs;
 
@@ -47,8 +47,8 @@ pub async fn run(programs: &Programs, instances: usize) -> anyhow::Result<()> {
 
     let told = std::fs::read(folder.path().join(OUTPUT))?.iter().filter(|byte| **byte == b'\n').count();
     for (process, used) in pipe.iter().zip(&used) {
-        Figure::new(format!("listing.{}.cpu", process.name), used.cpu, "s").print()?;
-        Figure::new(format!("listing.{}.peak_memory", process.name), used.peak as f64 / 1e6, "MB").print()?;
+        Figure::new(format!("listing.{}.cpu", process.name()), used.cpu, "s").print()?;
+        Figure::new(format!("listing.{}.peak_memory", process.name()), used.peak as f64 / 1e6, "MB").print()?;
     }
     let cpu = Figure::new("listing.cpu", used.iter().map(|used| used.cpu).sum(), "s");
     let memory = Figure::new("listing.peak_memory", used.iter().map(|used| used.peak as f64).sum::<f64>() / 1e6, "MB");
@@ -81,13 +81,14 @@ fn start(programs: &Programs, endpoint: &str, folder: &Path) -> anyhow::Result<V
     for (index, (name, arguments)) in stages.into_iter().enumerate() {
         let last = index + 1 == stages.len();
         let output = if last { File::create(folder.join(OUTPUT))?.into() } else { Stdio::piped() };
-        let mut command = command(&programs.binaries.join(format!("elava-{name}")));
+        let mut command = command(programs.binaries.join(format!("elava-{name}")));
         command
             .args(arguments)
             .env("AWS_ACCESS_KEY_ID", "bench")
             .env("AWS_SECRET_ACCESS_KEY", "bench")
             .env("AWS_REGION", "us-east-1")
             .env("AWS_EC2_METADATA_DISABLED", "true")
+            .current_dir(folder)
             .stdin(input)
             .stdout(output);
         let mut process = Process::spawn(name, command, folder)?;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use elava_bench::{Programs, find_nats_server, history, idle, listing, pipeline, scale};
+use elava_bench::{Programs, history, idle, listing, pipeline, scale};
 use elava_bus::cli::{Finished, exit};
+use elava_harness::find;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Measures the stages beside raw JetStream and Cloud Custodian
@@ -88,7 +89,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     // The stages and the server run in folders of their own.
     let programs = Programs {
         binaries: std::path::absolute(args.binaries.unwrap_or(beside))?,
-        nats_server: find_nats_server(args.nats_server.as_deref())?,
+        nats_server: find(args.nats_server.as_deref(), "nats-server")?,
         policies: std::path::absolute(args.policies)?,
     };
     let which = args.which;

@@ -6,7 +6,6 @@ use anyhow::ensure;
 use chrono::{TimeDelta, Utc};
 
 use crate::estate::{Changed, Estate, Page};
-use crate::measure;
 use crate::raw;
 use crate::report::Figure;
 use crate::session::{Programs, Session};
@@ -137,5 +136,5 @@ async fn snapshot(session: &Session) -> anyhow::Result<Snapshot> {
     for stage in &session.stages {
         stages.push(StageSnapshot { counters: stage.counters().await?, cpu: stage.usage()?.cpu });
     }
-    Ok(Snapshot { stages, server: measure::usage(session.server.process.id())?.cpu })
+    Ok(Snapshot { stages, server: session.server_cpu()? })
 }

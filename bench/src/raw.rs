@@ -84,19 +84,16 @@ async fn consume(
 #[cfg(test)]
 mod tests {
     use async_nats::jetstream::stream;
+    use elava_harness::{Server, Setup};
     use futures::TryStreamExt;
 
     use super::*;
     use crate::estate::{Changed, Estate};
-    use crate::server::{Server, find};
 
     #[tokio::test]
     async fn pages_reach_every_partition_and_come_back() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let given = std::env::var_os("ELAVA_NATS_SERVER").map(std::path::PathBuf::from);
-        let binary = find(given.as_deref()).expect("a nats-server");
-        let server = Server::start(&binary, folder.path()).await.expect("starts");
-        let js = async_nats::jetstream::new(async_nats::connect(&server.url).await.expect("connects"));
+        let server = Server::start(Setup::default()).expect("starts");
+        let js = async_nats::jetstream::new(async_nats::connect(server.url()).await.expect("connects"));
         let partitioned = stream::Config {
             name: Stream::Observation.name().to_owned(),
             subjects: vec!["elava.observation.*.*.*.*".to_owned()],

@@ -3,13 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use chrono::{TimeDelta, Utc};
 use elava_bus::{PARTITIONS, Stream};
-use futures::StreamExt;
 
 use crate::estate::{Changed, Estate, Page};
-use crate::measure;
 use crate::publish::publish;
 use crate::report::Figure;
 use crate::session::{Programs, Session};
@@ -38,26 +35,15 @@ async fn changes(programs: &Programs, resources: usize) -> anyhow::Result<Vec<Pa
     let mut session = Session::start(programs, &["detector"]).await?;
     let pages = Estate::new(resources, Utc::now() - TimeDelta::hours(1)).scan(1, Changed { one_in: 0 });
     session.flow(&pages, "scale").await?;
-    let mut stream = session.js.get_stream(Stream::Change.name()).await?;
-    let settings = pull::OrderedConfig {
-        deliver_policy: DeliverPolicy::All,
-        filter_subject: "elava.change.>".to_owned(),
-        ..pull::OrderedConfig::default()
-    };
-    let stored = stream.info().await?.state.messages;
-    let consumer = stream.create_consumer(settings).await?;
-    let waiting = consumer.cached_info().num_pending;
-    ensure!(waiting > 0, "none of {stored} messages is a change");
-    let mut messages = consumer.messages().await?.take(usize::try_from(waiting)?);
     let mut changes = Vec::new();
-    while let Some(message) = messages.next().await {
-        let message = message?;
+    elava_harness::messages(&session.js, Stream::Change.name(), "elava.change.>", 1, |_, message| {
         // the stream has put the partition behind the second token
-        let mut tokens: Vec<&str> = message.subject.split('.').collect();
-        ensure!(tokens.len() > 3, "{} is no subject of a change", message.subject);
-        tokens.remove(2);
-        changes.push(Page { subject: tokens.join("."), body: message.payload.clone() });
-    }
+        let tokens = message.subject.split('.').enumerate().filter(|(place, _)| *place != 2);
+        let subject = tokens.map(|(_, token)| token).collect::<Vec<_>>().join(".");
+        changes.push(Page { subject, body: message.payload });
+    })
+    .await?;
+    ensure!(!changes.is_empty(), "no change is stored");
     Ok(changes)
 }
 
@@ -68,7 +54,7 @@ async fn share(programs: &Programs, changes: &[Page], instances: usize, rows: us
         session.add("enforcer", programs, &[]).await?;
     }
     let largest = balanced(&session, instances).await?;
-    let before = measure::usage(session.server.process.id())?.cpu;
+    let before = session.server_cpu()?;
     let begun = Instant::now();
     publish(&session.js, changes, "", "scale").await?;
     session.caught_up("enforcer", &[Stream::Change], begun + Duration::from_secs(600)).await?;
@@ -88,7 +74,7 @@ async fn share(programs: &Programs, changes: &[Page], instances: usize, rows: us
     let most = received.iter().copied().fold(0.0, f64::max);
     Figure::new(format!("{prefix}.most_work"), most * instances_f / all, "of an even share").print()?;
     Figure::new(format!("{prefix}.cpu"), cpu, "s").print()?;
-    let server = measure::usage(session.server.process.id())?.cpu - before;
+    let server = session.server_cpu()? - before;
     Figure::new(format!("{prefix}.nats.cpu"), server, "s").print()?;
     Ok(rows / seconds)
 }

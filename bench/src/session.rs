@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use async_nats::jetstream::{self, Context};
 use elava_bus::Stream;
+use elava_harness::{Folder, Server, Setup};
 use tempfile::TempDir;
 
 use crate::estate::Page;
 use crate::lag::{readers, unacknowledged};
+use crate::measure;
 use crate::publish::publish;
-use crate::server::Server;
 use crate::stages::Stage;
 
 /// Where the programs are.
@@ -43,8 +44,10 @@ impl Session {
     /// Starts a server.
     pub(crate) async fn serve(programs: &Programs) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("elava-bench-").tempdir()?;
-        let server = Server::start(&programs.nats_server, folder.path()).await?;
-        let js = jetstream::new(async_nats::connect(&server.url).await?);
+        let program = Some(&*programs.nats_server);
+        let setup = Setup { program, folder: Folder::Kept(folder.path().to_owned()), ..Setup::default() };
+        let server = Server::start(setup)?;
+        let js = jetstream::new(async_nats::connect(server.url()).await?);
         Ok(Self { stages: Vec::new(), server, js, folder })
     }
 
@@ -67,7 +70,7 @@ impl Session {
             _ => &[],
         };
         let arguments: Vec<&str> = arguments.iter().copied().chain(more.iter().map(String::as_str)).collect();
-        let mut stage = Stage::start(name, &programs.binaries, &self.server.url, self.folder.path(), &arguments)?;
+        let mut stage = Stage::start(name, &programs.binaries, &self.server.url(), self.folder.path(), &arguments)?;
         stage.ready().await?;
         self.stages.push(stage);
         self.reading(name, inputs(name)).await
@@ -83,6 +86,12 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// CPU seconds that the server has used.
+    pub(crate) fn server_cpu(&self) -> anyhow::Result<f64> {
+        let server = self.server.process().context("the server was killed")?;
+        Ok(measure::usage(server.id())?.cpu)
     }
 
     /// The detector's file.

@@ -1,17 +1,16 @@
 //! The stages as processes of their own, each with its health endpoint on a free port.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use elava_harness::{Process, Signal, command, free_port};
 
 use crate::http::request;
 use crate::measure::{self, Usage};
-use crate::process::{Process, command};
 
-/// The server reserves this for each of seven streams: the default would not fit on a small disk.
+/// What each of seven streams may hold: more than a run publishes.
 const STREAM_BYTES: &str = "2147483648";
 
 /// A stage that reads from NATS.
@@ -33,13 +32,12 @@ impl Stage {
         arguments: &[&str],
     ) -> anyhow::Result<Self> {
         let health = free_address()?;
-        let mut command = command(&binaries.join(format!("elava-{name}")));
+        let mut command = command(binaries.join(format!("elava-{name}")));
         command
             .args(["--nats", url, "--health-addr", &health.to_string()])
             .args(arguments)
             .env("ELAVA_STREAM_MAX_BYTES", STREAM_BYTES)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null());
+            .current_dir(folder);
         Ok(Self { name, process: Process::spawn(name, command, folder)?, health })
     }
 
@@ -73,22 +71,22 @@ impl Stage {
 
     /// Fails if it has ended.
     pub(crate) fn expect_running(&mut self) -> anyhow::Result<()> {
-        self.process.expect_running()
+        Ok(self.process.expect_running()?)
     }
 
     /// Lets it end properly.
     pub(crate) async fn stop(&mut self) -> anyhow::Result<()> {
-        self.process.terminate(Duration::from_secs(60)).await
+        Ok(self.process.terminated(Duration::from_secs(60)).await?)
     }
 
     /// Stops it where it is, so that its input waits.
-    pub(crate) fn pause(&self) -> anyhow::Result<()> {
-        self.process.signal("STOP")
+    pub(crate) fn pause(&mut self) -> anyhow::Result<()> {
+        Ok(self.process.signal(Signal::STOP)?)
     }
 
     /// Lets it go on.
-    pub(crate) fn proceed(&self) -> anyhow::Result<()> {
-        self.process.signal("CONT")
+    pub(crate) fn proceed(&mut self) -> anyhow::Result<()> {
+        Ok(self.process.signal(Signal::CONT)?)
     }
 
     async fn get(&self, path: &str) -> anyhow::Result<String> {
@@ -141,9 +139,9 @@ fn sum(text: &str, name: &str) -> f64 {
         .fold(0.0, |total, value| total + value)
 }
 
-/// A port that nobody has.
+/// An address that nobody has.
 pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+    Ok((Ipv4Addr::LOCALHOST, free_port()?).into())
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::nats::publish::Outgoing;
 use crate::nats::streams::{lease_stream, state_stream};
 use crate::nats::{Nats, NatsError, NatsOptions};
 use crate::service::{Endpoint, Service};
-use crate::{MAX_PAGE_BYTES, PARTITIONS, Stage, Stream, message_subject};
+use crate::{MAX_PAGE_BYTES, PARTITIONS, Stage, Stream, message_subject, reads};
 
 /// The header of every page of an answer: `more`, `ok` (the last one) or `error` (the body says why).
 const STATUS: &str = "Elava-Status";
@@ -118,6 +118,20 @@ pub struct Usage {
     pub replicas: usize,
     /// How many of its messages are gone; none where that is as it should be, in a stream that is no audit trail.
     pub missing: Option<u64>,
+}
+
+impl Progress {
+    /// Whether somebody reads it, and nothing is left to be done.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.reading && self.pending == 0 && self.in_progress == 0
+    }
+
+    /// Whether all that the stages read is idle, where the history is in so many shards. A partition that nobody has begun to read is missing.
+    #[must_use]
+    pub fn are_idle(all: &[Self], shards: u16) -> bool {
+        all.len() == reads::partitions(shards) && all.iter().all(Self::is_idle)
+    }
 }
 
 impl Client {

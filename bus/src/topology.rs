@@ -67,6 +67,18 @@ pub mod reads {
     pub const NOTIFIER: &[Stream] = &[Stream::Decision];
     /// What is to be done, and what of it is approved.
     pub const EXECUTOR: &[Stream] = &[Stream::Decision, Stream::Execution];
+
+    /// How many partitions detector, enforcer, decider and notifier read; what is not partitioned by scope, each of
+    /// several shards reads whole.
+    #[must_use]
+    pub fn partitions(shards: u16) -> usize {
+        let of_detector = DETECTOR.iter().map(|stream| match stream {
+            _ if shards == 1 || stream.is_scoped() => stream.partitions(),
+            _ => shards,
+        });
+        let of_others = [ENFORCER, DECIDER, NOTIFIER].concat().into_iter().map(Stream::partitions);
+        of_detector.chain(of_others).map(usize::from).sum()
+    }
 }
 
 impl Stream {

@@ -4,10 +4,11 @@ use std::fs;
 
 use anyhow::Context as _;
 use async_nats::jetstream::stream::Config;
-use rustix::process::Signal;
+use elava_harness::Signal;
 use tokio::time::Instant;
 
 use crate::instance::Instance;
+use crate::limited::limit_files;
 use crate::plan::{Blow, Fault, Kind, OBSERVER, READERS};
 use crate::proxy::Mode;
 use crate::world::World;
@@ -33,7 +34,7 @@ impl World {
         match blow {
             Blow::Instance(kind, _) => strike_instance(self.victim(&blow)?, kind)?,
             Blow::Server(Kind::ServerKill) => self.server.kill()?,
-            Blow::Server(_) => self.signal_server(Signal::STOP)?,
+            Blow::Server(_) => self.server.signal(Signal::STOP)?,
             Blow::StreamFull(stream) => match self.fill(stream).await? {
                 Some(before) => limit = before,
                 None => return Ok(()),
@@ -63,7 +64,7 @@ impl World {
         match active.blow {
             Blow::Instance(kind, _) => undo_instance(self.victim(&active.blow)?, kind)?,
             Blow::Server(Kind::ServerKill) => self.server.revive()?,
-            Blow::Server(_) => self.signal_server(Signal::CONT)?,
+            Blow::Server(_) => self.server.signal(Signal::CONT)?,
             Blow::StreamFull(stream) => return Ok(self.limit(stream, |_| active.limit).await.is_some()),
             Blow::HistoryFull => self.limit_history(false)?,
             Blow::ReceiverDown => self.receiver.set_away(false),
@@ -90,17 +91,13 @@ impl World {
         victim.with_context(|| format!("there is no {target:?}"))
     }
 
-    fn signal_server(&mut self, signal: Signal) -> anyhow::Result<()> {
-        self.server.process.as_mut().map_or(Ok(()), |process| process.signal(signal))
-    }
-
     /// The disk is everybody's: all detectors are struck.
     fn limit_history(&mut self, full: bool) -> anyhow::Result<()> {
         // enough for a page or two of the log that DuckDB writes ahead, too little for what follows
         let written = fs::metadata(self.history.with_extension("duckdb.wal")).map_or(0, |metadata| metadata.len());
         let limit = full.then_some(written + 4096);
         let detectors = self.instances.iter_mut().filter(|instance| instance.target.stage == READERS[0]);
-        detectors.filter_map(|detector| detector.process.as_mut()).try_for_each(|process| process.limit_files(limit))
+        detectors.filter_map(|detector| detector.process.as_mut()).try_for_each(|process| limit_files(process, limit))
     }
 
     /// Leaves a stream no room; the limit it had, or `None` when the server did not do it.
@@ -128,7 +125,7 @@ impl World {
 
 fn strike_instance(victim: &mut Instance, kind: Kind) -> anyhow::Result<()> {
     match (kind, &mut victim.process) {
-        (Kind::Freeze, Some(process)) => process.signal(Signal::STOP),
+        (Kind::Freeze, Some(process)) => Ok(process.signal(Signal::STOP)?),
         (Kind::Cut, _) => {
             victim.proxy.set(Mode::Cut);
             Ok(())
@@ -143,7 +140,7 @@ fn strike_instance(victim: &mut Instance, kind: Kind) -> anyhow::Result<()> {
 
 fn undo_instance(victim: &mut Instance, kind: Kind) -> anyhow::Result<()> {
     match (kind, &mut victim.process) {
-        (Kind::Freeze, Some(process)) => process.signal(Signal::CONT),
+        (Kind::Freeze, Some(process)) => Ok(process.signal(Signal::CONT)?),
         (Kind::Cut | Kind::Stall, _) => {
             victim.proxy.set(Mode::Pass);
             Ok(())

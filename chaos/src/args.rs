@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use elava_bench::{Programs, find_nats_server};
+use elava_bench::Programs;
+use elava_harness::find;
 
 use crate::{Kind, Options};
 
@@ -64,7 +65,7 @@ impl Args {
         let beside = std::env::current_exe()?.parent().context("the executable is in no folder")?.to_owned();
         Ok(Programs {
             binaries: std::path::absolute(self.binaries.as_ref().unwrap_or(&beside))?,
-            nats_server: find_nats_server(self.nats_server.as_deref())?,
+            nats_server: find(self.nats_server.as_deref(), "nats-server")?,
             policies: std::path::absolute(&self.policies)?,
         })
     }

@@ -2,23 +2,19 @@
 //! it was seen.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use async_nats::jetstream::Context;
-use async_nats::jetstream::consumer::DeliverPolicy;
-use async_nats::jetstream::consumer::pull::OrderedConfig;
 use chrono::{DateTime, Utc};
-use futures::StreamExt;
+use elava_bench::http::request;
+use elava_harness::{Process, command};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::process::{Process, command, log};
 use crate::proxy::Proxy;
 
 /// The account that the stand-in says it is.
@@ -45,15 +41,13 @@ impl Cloud {
         instances: usize,
         faulty: Option<u64>,
     ) -> anyhow::Result<Self> {
-        let mut command = command(&binaries.join("ec2-stand-in"));
-        command.args(["--instances", &instances.to_string()]);
+        let mut command = command(binaries.join("ec2-stand-in"));
+        command.args(["--instances", &instances.to_string()]).stdout(Stdio::piped());
         if let Some(seed) = faulty {
             command.args(["--bucket", "10:4", "--fail", "0.05", "--seed", &seed.to_string()]);
         }
-        let mut process = Process::spawn(command, &log(folder, "cloud"))?;
-        let mut line = String::new();
-        BufReader::new(process.stdout().context("no output")?).read_line(&mut line)?;
-        let address: SocketAddr = line.trim().trim_start_matches("listening on ").parse()?;
+        let mut process = Process::spawn("cloud", command, folder)?;
+        let address: SocketAddr = process.first_line()?.trim_start_matches("listening on ").parse()?;
         Ok(Self { _process: process, address, proxy: Proxy::start(address).await? })
     }
 
@@ -99,19 +93,9 @@ impl Seen {
     }
 
     async fn read(&mut self, since: DateTime<Utc>) -> anyhow::Result<()> {
-        let stream = self.js.get_stream("OBSERVATION").await?;
-        let config = OrderedConfig {
-            filter_subject: format!("elava.observation.*.aws.{ACCOUNT}.>"),
-            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.next },
-            ..OrderedConfig::default()
-        };
-        let consumer = stream.create_consumer(config).await?;
-        let mut left = consumer.cached_info().num_pending;
-        let mut messages = consumer.messages().await?;
-        while left > 0 {
-            let message = messages.next().await.context("the end")??;
-            let info = message.info().map_err(anyhow::Error::from_boxed)?;
-            (left, self.next) = (info.pending, info.stream_sequence + 1);
+        let filter = format!("elava.observation.*.aws.{ACCOUNT}.>");
+        elava_harness::messages(&self.js, "OBSERVATION", &filter, self.next, |sequence, message| {
+            self.next = sequence + 1;
             let lines = message.payload.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
             for report in lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok()) {
                 let begun = report["started_at"].as_str().and_then(|text| text.parse::<DateTime<Utc>>().ok());
@@ -119,19 +103,15 @@ impl Seen {
                     self.scopes.insert(report["scope"].to_string());
                 }
             }
-        }
+        })
+        .await?;
         Ok(())
     }
 }
 
 /// Changes a tag of a twentieth of the items, others each time.
 async fn change(address: SocketAddr) -> anyhow::Result<()> {
-    let mut stream = TcpStream::connect(address).await?;
-    let request =
-        format!("POST /mutate?percent=5 HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    ensure!(answer.starts_with("HTTP/1.1 200"), "the stand-in did not change: {answer}");
+    let (status, answer) = request(address, "POST", "/mutate?percent=5", "").await?;
+    ensure!(status == 200, "the stand-in did not change: {answer}");
     Ok(())
 }

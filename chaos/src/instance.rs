@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use elava_bench::Programs;
+use elava_harness::Process;
 
+use crate::limited::command;
 use crate::plan::{OBSERVER, Target};
-use crate::process::{Process, command, log};
 use crate::proxy::Proxy;
-use crate::server::url;
 
 /// Short, and longer than a busy machine takes to renew it.
 const LEASE_TTL: &str = "2s";
@@ -46,13 +46,12 @@ impl Instance {
 
     /// Starts it again.
     pub(crate) fn revive(&mut self) -> anyhow::Result<()> {
-        let log = log(&self.setting.folder, &self.name());
-        self.process = Some(Process::spawn(self.command(), &log)?);
+        self.process = Some(Process::spawn_with_log_aside(&self.name(), self.command(), &self.setting.folder)?);
         Ok(())
     }
 
     pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
-        self.process.take().map_or(Ok(()), |mut process| process.kill())
+        Ok(self.process.take().map_or(Ok(()), |mut process| process.kill())?)
     }
 
     pub(crate) fn name(&self) -> String {
@@ -64,7 +63,15 @@ impl Instance {
         let stage = self.target.stage;
         let mut command = command(&programs.binaries.join(format!("elava-{stage}")));
         command
-            .args(["--nats", &url(self.proxy.address()), "--health-addr", "off", "--lease-ttl", LEASE_TTL, "--config"])
+            .args([
+                "--nats",
+                &format!("nats://{}", self.proxy.address()),
+                "--health-addr",
+                "off",
+                "--lease-ttl",
+                LEASE_TTL,
+                "--config",
+            ])
             .arg(config)
             .env("ELAVA_STREAM_MAX_BYTES", stream_bytes.to_string());
         match stage {

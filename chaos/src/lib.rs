@@ -11,13 +11,12 @@ mod compare;
 mod feed;
 mod input;
 mod instance;
+mod limited;
 mod plan;
-mod process;
 mod proxy;
 mod receiver;
 mod report;
 mod run;
-mod server;
 mod streams;
 mod world;
 

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Context as _;
 use async_nats::jetstream::Context;
-use async_nats::jetstream::consumer::pull::OrderedConfig;
-use futures::StreamExt;
+use elava_harness::rows;
 use serde_json::Value;
 
 use crate::cloud::ACCOUNT;
@@ -55,21 +53,4 @@ impl Stored {
             self.dead.insert(said);
         }
     }
-}
-
-/// Every row of a stream.
-async fn rows(js: &Context, stream: &str, filter: &str, mut each: impl FnMut(Value)) -> anyhow::Result<()> {
-    let stream = js.get_stream(stream).await?;
-    let config = OrderedConfig { filter_subject: filter.to_owned(), ..OrderedConfig::default() };
-    let consumer = stream.create_consumer(config).await?;
-    let mut left = consumer.cached_info().num_pending;
-    let mut messages = consumer.messages().await?;
-    while left > 0 {
-        let message = messages.next().await.context("a stream ends early")??;
-        left = message.info().map_err(anyhow::Error::from_boxed)?.pending;
-        for line in message.payload.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            each(serde_json::from_slice(line)?);
-        }
-    }
-    Ok(())
 }

@@ -2,22 +2,22 @@
 //! at the moment.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
-use elava_bus::{Client, NatsOptions, Progress};
+use elava_bus::{Client, NatsOptions, Progress, reads};
+use elava_harness::{Folder, Server, Setup};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::active::Active;
 use crate::cloud::Cloud;
 use crate::instance::{Instance, Setting, history};
 use crate::plan::{OBSERVER, Target};
-use crate::process::said;
 use crate::receiver::Receiver;
-use crate::server::Server;
 
 /// How often what is over is undone, and who has ended is started again.
 const TICK: Duration = Duration::from_millis(50);
@@ -27,8 +27,6 @@ const ASK: Duration = Duration::from_millis(200);
 const ANSWER: Duration = Duration::from_secs(3);
 /// How long a stage may take to end: 25 s, as promised, and a busy machine.
 const END: Duration = Duration::from_secs(60);
-/// The partitions that all stages together read.
-const READ: usize = 113;
 
 #[derive(Debug)]
 pub(crate) struct World {
@@ -52,7 +50,10 @@ impl World {
         stages: &[&'static str],
         instances: impl Fn(&str) -> usize,
     ) -> anyhow::Result<Self> {
-        let server = Server::start(&setting.programs.nats_server, &setting.folder)?;
+        let program = Some(&*setting.programs.nats_server);
+        let folder = Folder::Kept(setting.folder.clone());
+        let server = Server::start(Setup { program, folder, ..Setup::default() })?;
+        let address = (Ipv4Addr::LOCALHOST, server.port()).into();
         let receiver = Receiver::start().await?;
         std::fs::write(&setting.config, CONFIG.replace("URL", &receiver.url()))?;
         let (js, client) = connect(&server.url()).await?;
@@ -60,7 +61,7 @@ impl World {
         for &stage in stages {
             for number in 0..instances(stage) {
                 let target = Target { stage, number };
-                started.push(Instance::start(target, server.address(), setting.clone()).await?);
+                started.push(Instance::start(target, address, setting.clone()).await?);
             }
         }
         let (active, history, ended) = (Vec::new(), history(&setting.folder), BTreeMap::new());
@@ -85,7 +86,7 @@ impl World {
         for instance in &mut self.instances {
             let Some(process) = &mut instance.process else { continue };
             if let Some(status) = process.ended()? {
-                *self.ended.entry(format!("{} ended with {}", instance.target.stage, said(status))).or_default() += 1;
+                *self.ended.entry(format!("{} ended with {status}", instance.target.stage)).or_default() += 1;
                 instance.revive()?;
             }
         }
@@ -132,9 +133,7 @@ impl World {
             ensure!(Instant::now() < deadline, "not settled within {patience:?}: {}", stuck(last.as_deref()));
             self.meanwhile(sleep(ASK)).await?;
             let progress = self.progress().await?;
-            // A partition that nobody has begun to read, or begins to read again, is missing or not read.
-            let idle = self.active.is_empty()
-                && progress.as_ref().is_some_and(|all| all.len() == READ && all.iter().all(is_idle));
+            let idle = self.active.is_empty() && progress.as_deref().is_some_and(|all| Progress::are_idle(all, 1));
             quiet = if idle { quiet + 1 } else { 0 };
             last = progress.or(last);
         }
@@ -145,10 +144,9 @@ impl World {
     pub(crate) async fn stop(&mut self, which: impl Fn(&str) -> bool) -> Vec<String> {
         let mut problems = Vec::new();
         for instance in self.instances.extract_if(.., |instance| which(instance.target.stage)) {
-            let name = instance.name();
             let Instance { process: Some(mut process), .. } = instance else { continue };
-            if let Err(error) = process.terminate(END).await {
-                problems.push(format!("{name} {error}"));
+            if let Err(error) = process.terminated(END).await {
+                problems.push(error.to_string());
             }
         }
         problems
@@ -160,31 +158,19 @@ impl World {
     }
 }
 
-fn is_idle(one: &Progress) -> bool {
-    one.reading && one.pending == 0 && one.in_progress == 0
-}
-
 fn stuck(progress: Option<&[Progress]>) -> String {
     let Some(progress) = progress else { return "the server does not answer".to_owned() };
-    let waiting = progress.iter().filter(|one| !is_idle(one));
+    let waiting = progress.iter().filter(|one| !one.is_idle());
     let waiting = waiting.map(|one| {
         let Progress { stage, stream, partition, pending, in_progress, reading } = one;
         format!("{stage} {stream} {partition}: {pending} pending, {in_progress} in progress, reading: {reading}")
     });
-    format!("{} of {READ} partitions; {}", progress.len(), waiting.collect::<Vec<_>>().join("; "))
+    format!("{} of {} partitions; {}", progress.len(), reads::partitions(1), waiting.collect::<Vec<_>>().join("; "))
 }
 
-/// Also to a server that is just starting.
 async fn connect(url: &str) -> anyhow::Result<(Context, Client)> {
-    let deadline = Instant::now() + END;
-    let client = loop {
-        match Client::connect(&NatsOptions::new(url)).await {
-            Ok(client) => break client,
-            Err(error) => ensure!(Instant::now() < deadline, "nats-server did not start: {error}"),
-        }
-    };
-    let connected = async_nats::ConnectOptions::new().retry_on_initial_connect().connect(url).await;
-    let connected = connected.context("cannot connect to nats-server")?;
+    let client = Client::connect(&NatsOptions::new(url)).await?;
+    let connected = async_nats::connect(url).await.context("cannot connect to nats-server")?;
     Ok((ContextBuilder::new().timeout(ANSWER).ack_timeout(ANSWER).build(connected), client))
 }
 

@@ -1,12 +1,6 @@
 //! Where the binaries are.
 
-use std::path::{Path, PathBuf};
-
-/// The root of the checkout.
-#[must_use]
-pub fn checkout() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the crate is in the checkout")
-}
+use std::path::PathBuf;
 
 /// A binary of ours, in the target folder that the running test is in.
 ///
@@ -22,11 +16,19 @@ pub fn binary(name: &str) -> PathBuf {
 }
 
 /// A tool that `make setup` put into the checkout, else the one on PATH.
+///
+/// # Panics
+/// When there is none.
 #[must_use]
 pub fn tool(variable: &str, name: &str) -> PathBuf {
-    if let Some(path) = std::env::var_os(variable) {
-        return path.into();
-    }
-    let local = [".local/bin", ".local/venv/bin"].map(|folder| checkout().join(folder).join(name));
-    local.into_iter().find(|path| path.exists()).unwrap_or_else(|| name.into())
+    elava_harness::tool(variable, name).expect(name)
+}
+
+/// A port nobody listens on.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn free_port() -> u16 {
+    elava_harness::free_port().expect("a free port")
 }

@@ -12,12 +12,13 @@ mod pipeline;
 mod rows;
 mod stand_in;
 
-pub use bins::{binary, checkout, tool};
+pub use bins::{binary, free_port, tool};
+pub use elava_harness::{Server, Signal, checkout};
 pub use history::{changes, decisions, dump, scalar};
 pub use messages::{publish, publish_raw, stored};
 pub use moto::Moto;
-pub use nats::Server;
-pub use pipeline::{Pipeline, STAGES, free_port, pipe};
+pub use nats::{guarded, key, server};
+pub use pipeline::{Pipeline, STAGES, pipe};
 pub use rows::{Estate, scan_lines};
 pub use stand_in::StandIn;
 

@@ -1,11 +1,10 @@
 //! Putting messages on the bus and reading what is stored there.
 
-use async_nats::jetstream::{self, consumer::pull::OrderedConfig};
+use async_nats::jetstream;
 use clap::Parser;
 use elava_bus::Sink;
 use elava_bus::cli::StageArgs;
 use elava_schemas::Message;
-use futures::StreamExt;
 use serde_json::Value;
 
 #[derive(Parser)]
@@ -41,17 +40,7 @@ pub async fn publish_raw(url: &str, subject: &str, body: Vec<u8>) {
 /// When the stream cannot be read.
 pub async fn stored(url: &str, stream: &str, filter: &str) -> Vec<Value> {
     let js = jetstream::new(async_nats::connect(url).await.expect("connects"));
-    let Ok(stream) = js.get_stream(stream).await else { return Vec::new() };
-    let config = OrderedConfig { filter_subject: filter.to_owned(), ..OrderedConfig::default() };
-    let consumer = stream.create_consumer(config).await.expect("a consumer");
-    let mut left = consumer.cached_info().num_pending;
-    let mut messages = consumer.messages().await.expect("messages");
     let mut rows = Vec::new();
-    while left > 0 {
-        let message = messages.next().await.expect("another").expect("a message");
-        left = message.info().expect("an info").pending;
-        let lines = message.payload.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        rows.extend(lines.map(|line| serde_json::from_slice::<Value>(line).expect("JSON")));
-    }
+    elava_harness::rows(&js, stream, filter, |row| rows.push(row)).await.expect("the stream can be read");
     rows
 }

@@ -1,16 +1,19 @@
 //! The AWS emulator, over HTTP, and the proxy that lets a region fail.
 
-use std::process::{Child, Command, Stdio};
+use std::net::{Ipv4Addr, TcpStream};
+use std::process::Command;
+use std::time::{Duration, Instant};
 
+use elava_harness::{Process, checkout, command};
 use serde_json::Value;
 
-use crate::bins::{checkout, tool};
-use crate::nats::listening;
-use crate::pipeline::free_port;
+use crate::bins::{free_port, tool};
 
 /// A running emulator behind the faulty proxy; both killed when dropped.
 pub struct Moto {
-    children: [Child; 2],
+    // before the folder with their logs
+    _processes: [Process; 2],
+    _folder: tempfile::TempDir,
     port: u16,
     proxy_port: u16,
 }
@@ -23,26 +26,18 @@ impl Moto {
     #[must_use]
     pub fn start() -> Self {
         let (port, proxy_port) = (free_port(), free_port());
-        let quiet = |command: &mut Command| command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let moto = quiet(
-            Command::new(tool("ELAVA_MOTO_SERVER", "moto_server"))
-                .env("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-                .args(["-H", "127.0.0.1", "-p", &port.to_string()])
-                .env("MOTO_EC2_LOAD_DEFAULT_AMIS", "false"),
-        )
-        .expect("moto_server starts: `make setup` first");
-        let proxy =
-            quiet(Command::new(tool("ELAVA_PYTHON", "python")).arg(checkout().join("demo/faulty_proxy.py")).args([
-                "--port",
-                &proxy_port.to_string(),
-                "--upstream",
-                &format!("127.0.0.1:{port}"),
-            ]))
-            .expect("the proxy starts");
-        let moto = Self { children: [moto, proxy], port, proxy_port };
-        listening(port, "moto_server");
-        listening(proxy_port, "the proxy");
-        moto
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut moto = command(tool("ELAVA_MOTO_SERVER", "moto_server"));
+        moto.args(["-H", "127.0.0.1", "-p", &port.to_string()]).env("MOTO_EC2_LOAD_DEFAULT_AMIS", "false");
+        let mut proxy = command(tool("ELAVA_PYTHON", "python"));
+        proxy.arg(checkout().join("demo/faulty_proxy.py"));
+        proxy.args(["--port", &proxy_port.to_string(), "--upstream", &format!("127.0.0.1:{port}")]);
+        let processes = [("moto_server", moto, port), ("proxy", proxy, proxy_port)].map(|(name, command, port)| {
+            let mut process = Process::spawn(name, command, folder.path()).expect("it starts: `make setup` first");
+            listening(&mut process, port);
+            process
+        });
+        Self { _processes: processes, _folder: folder, port, proxy_port }
     }
 
     /// For the observer: through the proxy.
@@ -67,11 +62,12 @@ impl Moto {
     }
 }
 
-impl Drop for Moto {
-    fn drop(&mut self) {
-        for child in &mut self.children {
-            drop(child.kill());
-            drop(child.wait());
-        }
+/// Waits until it listens.
+fn listening(process: &mut Process, port: u16) {
+    let begun = Instant::now();
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        process.expect_running().expect("it goes on");
+        assert!(begun.elapsed() < Duration::from_secs(60), "{} does not listen on {port}", process.name());
+        std::thread::sleep(Duration::from_millis(20));
     }
 }

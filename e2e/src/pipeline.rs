@@ -1,32 +1,26 @@
 //! The stages as processes, over JetStream and over a shell pipe.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use crate::bins::{binary, checkout};
+use elava_harness::{Process, Signal, checkout, command};
+
+use crate::bins::binary;
 
 /// The stages that read a stream, in order.
 pub const STAGES: [&str; 4] = ["detector", "enforcer", "decider", "notifier"];
 
 /// Short, and longer than a busy machine takes to renew it.
 const LEASE_TTL: &str = "2s";
-
-/// A port nobody listens on.
-///
-/// # Panics
-/// When there is none.
-#[must_use]
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("a bound socket has an address").port()
-}
+/// How long a stage may take to end: 25 s, as promised, and a busy machine.
+const END: Duration = Duration::from_secs(60);
 
 /// Stages at work on one nats-server, with a history of their own.
 pub struct Pipeline {
     url: String,
     folder: tempfile::TempDir,
-    running: Vec<(&'static str, Child)>,
+    running: Vec<Process>,
 }
 
 impl Pipeline {
@@ -75,12 +69,10 @@ impl Pipeline {
     /// # Panics
     /// When it does not start.
     pub fn start(&mut self, stage: &'static str, extra: &[&str]) {
-        let append = |suffix| {
-            let path = self.folder.path().join(format!("{stage}.{suffix}"));
-            std::fs::OpenOptions::new().create(true).append(true).open(path).expect("a log file")
-        };
+        let output = self.folder.path().join(format!("{stage}.out"));
+        let output = std::fs::OpenOptions::new().create(true).append(true).open(output).expect("a file for its output");
         let mut command = stage_command(stage, &self.db());
-        command.args(["--nats", &self.url]).args(extra).stdin(Stdio::null());
+        command.args(["--nats", &self.url]).args(extra).stdout(output);
         if !extra.contains(&"--health-addr") {
             command.args(["--health-addr", "off"]);
         }
@@ -88,21 +80,22 @@ impl Pipeline {
             // one address, many tests at once
             command.args(["--sql-addr", "off"]);
         }
-        command.stdout(append("out")).stderr(append("log"));
-        self.running.push((stage, command.spawn().expect("the stage starts")));
+        self.running.push(Process::spawn(stage, command, self.folder.path()).expect("the stage starts"));
     }
 
     /// The running process of a stage that was started first.
     fn first(&self, stage: &str) -> usize {
-        self.running.iter().position(|(name, _)| *name == stage).expect("the stage runs")
+        self.running.iter().position(|process| process.name() == stage).expect("the stage runs")
     }
 
-    /// Sends a signal, such as `STOP`, to the process of a stage that was started first.
+    /// Sends a signal, such as STOP, to the process of a stage that was started first.
     ///
     /// # Panics
     /// When it does not run.
-    pub fn signal(&self, stage: &str, signal: &str) {
-        send(&self.running[self.first(stage)].1, signal);
+    pub fn signal(&mut self, stage: &str, signal: Signal) {
+        let first = self.first(stage);
+        self.running[first].expect_running().expect("it can be signalled");
+        self.running[first].signal(signal).expect("it can be signalled");
     }
 
     /// The process of a stage that was started first.
@@ -111,7 +104,7 @@ impl Pipeline {
     /// When it does not run.
     #[must_use]
     pub fn pid(&self, stage: &str) -> u32 {
-        self.running[self.first(stage)].1.id()
+        self.running[self.first(stage)].id()
     }
 
     /// SIGTERM to the process that was started first; waits until it has ended well.
@@ -119,8 +112,7 @@ impl Pipeline {
     /// # Panics
     /// When it ends with an error.
     pub fn terminate(&mut self, stage: &str) {
-        let (stage, child) = self.running.remove(self.first(stage));
-        end_well(stage, child);
+        self.running.remove(self.first(stage)).terminate(END).expect("it ends well");
     }
 
     /// Whether the process that was started first has ended by itself, and its exit code; it is
@@ -130,7 +122,7 @@ impl Pipeline {
     /// When it does not run.
     pub fn ended(&mut self, stage: &str) -> Option<i32> {
         let first = self.first(stage);
-        let status = self.running[first].1.try_wait().expect("it can be asked")?;
+        let status = self.running[first].ended().expect("it can be asked")?;
         self.running.remove(first);
         Some(status.code().unwrap_or(-1))
     }
@@ -140,9 +132,7 @@ impl Pipeline {
     /// # Panics
     /// When it does not run.
     pub fn kill(&mut self, stage: &str) {
-        let (_, mut child) = self.running.remove(self.first(stage));
-        child.kill().expect("it can be killed");
-        child.wait().expect("and waited for");
+        self.running.remove(self.first(stage)).kill().expect("it can be killed");
     }
 
     /// SIGTERM to all, and waits until each has ended well.
@@ -150,18 +140,15 @@ impl Pipeline {
     /// # Panics
     /// When one ends with an error.
     pub fn stop(&mut self) {
-        for (stage, child) in self.running.drain(..) {
-            end_well(stage, child);
+        for mut process in self.running.drain(..) {
+            process.terminate(END).expect("it ends well");
         }
     }
 }
 
 impl Drop for Pipeline {
     fn drop(&mut self) {
-        for (_, child) in &mut self.running {
-            drop(child.kill());
-            drop(child.wait());
-        }
+        self.running.clear();
         if std::thread::panicking() {
             for stage in ["observer", "detector", "enforcer", "decider", "notifier"] {
                 let log = self.log(stage);
@@ -174,19 +161,8 @@ impl Drop for Pipeline {
     }
 }
 
-fn send(child: &Child, signal: &str) {
-    let sent = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
-    assert!(sent.expect("kill runs").success(), "the process has already ended");
-}
-
-fn end_well(stage: &str, mut child: Child) {
-    send(&child, "TERM");
-    let status = child.wait().expect("it can be waited for");
-    assert!(status.success(), "{stage} ended with {status}");
-}
-
 fn stage_command(stage: &str, db: &Path) -> Command {
-    let mut command = Command::new(binary(&format!("elava-{stage}")));
+    let mut command = command(binary(&format!("elava-{stage}")));
     // whoever is killed is followed soon
     command.current_dir(checkout()).env("ELAVA_LEASE_TTL", LEASE_TTL);
     match stage {
@@ -216,13 +192,13 @@ fn stage_command(stage: &str, db: &Path) -> Command {
 pub fn pipe(folder: &Path, script: &str) -> (String, String, i32) {
     let bins = binary("elava-detector");
     let path = format!("{}:{}", bins.parent().expect("a folder").display(), std::env::var("PATH").unwrap_or_default());
-    let output = Command::new("bash")
+    let output = command("bash")
         .args(["-c", script])
         .current_dir(folder)
         .env("PATH", path)
         .env("POLICIES", checkout().join("policies"))
         .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_EC2_METADATA_DISABLED", "true")])
-        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .output()
         .expect("bash runs");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();

@@ -1,13 +1,16 @@
 //! A slow stand-in for the EC2 API: a listing takes as long as a test needs to be in the middle of it.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
+
+use elava_harness::{Process, command};
 
 use crate::bins::binary;
 
 /// A running stand-in; killed when dropped.
 pub struct StandIn {
-    child: Child,
+    // before the folder with its log
+    _process: Process,
+    _folder: tempfile::TempDir,
     url: String,
 }
 
@@ -18,17 +21,13 @@ impl StandIn {
     /// When it does not start.
     #[must_use]
     pub fn start(instances: u32, latency: u32) -> Self {
-        let mut child = Command::new(binary("ec2-stand-in"))
-            .args(["--instances", &instances.to_string(), "--latency", &latency.to_string()])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the stand-in starts");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("its output is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("it says where it listens");
-        let url = format!("http://{}", line.trim().trim_start_matches("listening on "));
-        Self { child, url }
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut command = command(binary("ec2-stand-in"));
+        command.args(["--instances", &instances.to_string(), "--latency", &latency.to_string()]).stdout(Stdio::piped());
+        let mut process = Process::spawn("stand-in", command, folder.path()).expect("the stand-in starts");
+        let line = process.first_line().expect("it says where it listens");
+        let url = format!("http://{}", line.trim_start_matches("listening on "));
+        Self { _process: process, _folder: folder, url }
     }
 
     /// For the observer.
@@ -45,12 +44,5 @@ impl StandIn {
         let url = format!("{}/mutate?percent={percent}", self.url);
         let status = Command::new("curl").args(["-sf", "-o", "/dev/null", "-X", "POST", &url]).status();
         assert!(status.expect("curl runs").success(), "{url}");
-    }
-}
-
-impl Drop for StandIn {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
     }
 }

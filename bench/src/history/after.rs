@@ -1,13 +1,12 @@
 //! What copies of the history cost: rebuilding it from the stream, exporting it.
 
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Instant;
 
 use elava_bus::Stream;
+use elava_harness::{Process, command};
 
 use super::past::Past;
-use crate::process::{Process, command};
 use crate::report::Figure;
 use crate::session::{Programs, Session};
 
@@ -16,8 +15,8 @@ pub(super) async fn rebuild(session: &Session, programs: &Programs, rows_per_pag
     eprintln!("history: rebuilding from the stream");
     let pages = session.js.get_stream(Stream::Observation.name()).await?.cached_info().state.messages;
     let rebuilt = session.folder.path().join("rebuilt.duckdb");
-    let mut command = command(&programs.binaries.join("elava-detector"));
-    command.args(["rebuild", "--nats", &session.server.url, "--db"]).arg(&rebuilt);
+    let mut command = command(programs.binaries.join("elava-detector"));
+    command.args(["rebuild", "--nats", &session.server.url(), "--db"]).arg(&rebuilt);
     let seconds = run("rebuild", command, session.folder.path())?;
     #[expect(clippy::cast_precision_loss, reason = "counts of pages are far below 2^52")]
     let millions = pages as f64 * rows_per_page / 1e6;
@@ -32,7 +31,7 @@ pub(super) fn export(programs: &Programs, past: &Past, history: &Path) -> anyhow
     let versions = past.versions() as f64;
     for (name, to) in [("duckdb", "copy.duckdb"), ("parquet", "lake"), ("parquet_again", "lake")] {
         let to = folder.join(to);
-        let mut command = command(&programs.binaries.join("elava"));
+        let mut command = command(programs.binaries.join("elava"));
         command.arg("export").arg("--db").arg(history).arg("--to").arg(&to);
         let seconds = run("export", command, history.parent().unwrap_or(Path::new(".")))?;
         Figure::new(format!("history.export.{name}"), seconds, "s").print()?;
@@ -44,7 +43,7 @@ pub(super) fn export(programs: &Programs, past: &Past, history: &Path) -> anyhow
 }
 
 fn run(name: &str, mut command: std::process::Command, folder: &Path) -> anyhow::Result<f64> {
-    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.current_dir(folder);
     let begun = Instant::now();
     Process::spawn(name, command, folder)?.expect_success()?;
     Ok(begun.elapsed().as_secs_f64())

@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use anyhow::Context;
 use chrono::TimeDelta;
+use elava_harness::{Process, command};
 use elava_schemas::{Provider, Scope, Timestamp, micros};
 
 use crate::estate::{Estate, scan_of};
 use crate::measure;
-use crate::process::{Process, command};
 use crate::report::Figure;
 use crate::session::Programs;
 
@@ -112,8 +112,8 @@ impl Past {
 pub(super) fn make(programs: &Programs, past: &Past, history: &Path) -> anyhow::Result<()> {
     eprintln!("history: making {} versions of {} resources", past.versions(), past.resources);
     let folder = history.parent().context("the history is in no folder")?;
-    let mut command = command(&programs.binaries.join("elava-detector"));
-    command.arg("--db").arg(history).stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut command = command(programs.binaries.join("elava-detector"));
+    command.arg("--db").arg(history).stdin(Stdio::piped()).current_dir(folder);
     let begun = Instant::now();
     let mut detector = Process::spawn("detector", command, folder)?;
     let input = detector.child().stdin.take().context("the detector has no standard input")?;

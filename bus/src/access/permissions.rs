@@ -5,7 +5,7 @@
 
 use super::{User, inbox};
 use crate::nats::reader::durable;
-use crate::nats::streams::{LEASE_BUCKET, STATE_BUCKET, lease_stream, state_stream, used};
+use crate::nats::streams::{LEASE_BUCKET, STATE_BUCKET, asking, lease_stream, state_stream, used};
 use crate::tenure::Share;
 use crate::topology::{ASKED, STORED};
 use crate::{PARTITIONS, Stream, reads, service};
@@ -93,7 +93,7 @@ fn taking_part(user: User, reads: &[Stream], writes: Option<Stream>) -> Permissi
     let leases = format!("$JS.API.DIRECT.GET.{}", lease_stream());
     let mut publish = vec![
         Grant::new("what it writes, and what it cannot handle", own),
-        Grant::new("whether its streams are there", used(reads, writes).iter().map(|stream| info(stream))),
+        Grant::new("whether its streams are there", used(reads, writes).iter().map(|stream| asking("INFO", stream))),
         Grant::new("who has which lease", [leases]),
     ];
     let askers = [User::Elava, User::Admin].map(|asker| inbox(asker.name()) + ".>");
@@ -154,7 +154,7 @@ fn elava() -> Permissions {
         publish: vec![
             Grant::new("what it writes", own),
             Grant::new("what it asks", asks()),
-            Grant::new("how full the streams are", all.map(|stream| info(&stream))),
+            Grant::new("how full the streams are", all.map(|stream| asking("INFO", &stream))),
             Grant::new("how far the stages are", consumers),
             Grant::new("who has which lease", [format!("$JS.API.DIRECT.GET.{}", lease_stream())]),
         ],
@@ -183,10 +183,6 @@ fn asks() -> impl Iterator<Item = String> {
 
 fn answers_to(user: User) -> Grant {
     Grant::new("answers to it", [inbox(user.name()) + ".>"])
-}
-
-fn info(stream: &str) -> String {
-    format!("$JS.API.STREAM.INFO.{stream}")
 }
 
 fn lease(key: &str) -> String {

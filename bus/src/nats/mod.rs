@@ -8,6 +8,7 @@ pub(crate) mod reader;
 mod room;
 pub(crate) mod source;
 pub(crate) mod state;
+mod storage;
 pub(crate) mod streams;
 
 use std::time::Duration;
@@ -69,6 +70,16 @@ pub enum NatsError {
         /// Which stream.
         stream: String,
         /// Why.
+        source: jetstream::context::CreateStreamError,
+    },
+    /// The server has too little storage for the streams, even for small ones.
+    #[error(
+        "the server has no storage left for stream {stream}: free disk space, raise its `max_file_store`, or have smaller streams with ELAVA_STREAM_MAX_BYTES; see docs/operations.md, \"Streams\""
+    )]
+    NoStorage {
+        /// Which stream.
+        stream: String,
+        /// What it said.
         source: jetstream::context::CreateStreamError,
     },
     /// A page, or a row of the largest size, would not fit.

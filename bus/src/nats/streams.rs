@@ -8,16 +8,13 @@ use async_nats::jetstream::stream::{
 };
 use tracing::{debug, info, warn};
 
+use super::storage::{MIN_BYTES, failed};
 use super::{Nats, NatsError};
 use crate::Stream;
 
 /// The byte limit of a stream, which the server reserves; `ELAVA_STREAM_MAX_BYTES` overrides it.
 /// OBSERVATION, by far the largest, has eight times as much.
 const MAX_BYTES: i64 = 1 << 30;
-/// What is still worth having when the server's disk is small.
-const MIN_BYTES: i64 = 16 << 20;
-/// JetStream's error code for "insufficient storage resources available".
-const NO_STORAGE: u64 = 10047;
 /// How long JetStream may take to answer after a start.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How long whoever may not make streams waits before trying whether that has changed.
@@ -38,8 +35,8 @@ pub(crate) fn used(reads: &[Stream], writes: Option<Stream>) -> Vec<String> {
     names
 }
 
-/// What every stream is to be. The largest last, so that it takes what is left on a small disk.
-fn configs() -> impl Iterator<Item = Config> {
+/// What every stream is to be.
+pub(super) fn configs() -> impl Iterator<Item = Config> {
     [lease_config(), state_config()].into_iter().chain(Stream::ALL.into_iter().rev().map(config))
 }
 
@@ -74,18 +71,10 @@ impl Nats {
         }
     }
 
-    /// Makes every stream that is missing, and checks those that are there.
-    pub(crate) async fn make_streams(&self) -> Result<(), NatsError> {
-        for config in configs() {
-            self.make(config).await?;
-        }
-        Ok(())
-    }
-
-    /// The same, where `first` is missing. Whoever may not make that one asks about no other: it may not
-    /// be allowed to know of them.
+    /// Makes every stream that is missing, of which `first` is one. Whoever may not make that one asks about
+    /// no other: it may not be allowed to know of them.
     async fn make_all(&self, first: Config) -> Result<(), NatsError> {
-        let subject = format!("$JS.API.STREAM.CREATE.{}", first.name);
+        let subject = asking("CREATE", &first.name);
         if let Err(error) = self.denials.unless_denied(&subject, self.js.create_stream(first)).await? {
             debug!(error = %crate::cli::chain(&error), "not made at once");
         }
@@ -104,7 +93,7 @@ impl Nats {
     /// The first of them that is missing, cannot be asked about, or must be updated.
     async fn lacking(&self, names: &[String]) -> Result<Option<Config>, NatsError> {
         for wanted in configs().filter(|config| names.contains(&config.name)) {
-            match self.denials.unless_denied(&info_subject(&wanted.name), self.js.get_stream(&wanted.name)).await? {
+            match self.denials.unless_denied(&asking("INFO", &wanted.name), self.js.get_stream(&wanted.name)).await? {
                 Ok(found) if updated(check(&found.cached_info().config, &wanted)?, &wanted).is_none() => {}
                 _ => return Ok(Some(wanted)),
             }
@@ -123,40 +112,26 @@ impl Nats {
         Ok(())
     }
 
-    async fn make(&self, mut config: Config) -> Result<(), NatsError> {
-        loop {
-            let asked = self.js.get_or_create_stream(config.clone());
-            let subject = format!("$JS.API.STREAM.CREATE.{}", config.name);
-            let error = match self.denials.unless_denied(&subject, asked).await? {
-                Ok(found) => return self.update(check(&found.cached_info().config, &config)?, &config).await,
-                Err(error) => error,
-            };
-            let smaller = config.max_bytes / 2;
-            let no_storage =
-                matches!(error.kind(), CreateStreamErrorKind::JetStream(ref e) if e.error_code().0 == NO_STORAGE);
-            if !no_storage || smaller < MIN_BYTES {
-                return Err(NatsError::Stream { stream: config.name, source: error });
-            }
-            warn!(
-                stream = config.name,
-                max_bytes = smaller,
-                "the server has too little storage; making a smaller stream"
-            );
-            config.max_bytes = smaller;
-        }
-    }
-
-    /// Allows what an older version did not, and the other way round.
-    async fn update(&self, found: &Config, wanted: &Config) -> Result<(), NatsError> {
+    /// Makes it where it is missing. Where it is there, it is allowed what an older version did not, and the
+    /// other way round.
+    pub(super) async fn make(&self, wanted: &Config) -> Result<(), NatsError> {
         let stream = &wanted.name;
-        if let Some(config) = updated(found, wanted) {
-            let failed = |error| NatsError::request(format!("updating stream {stream}"), error);
-            let subject = format!("$JS.API.STREAM.UPDATE.{stream}");
-            self.denials.unless_denied(&subject, self.js.update_stream(config)).await?.map_err(failed)?;
+        let asked = self.js.get_or_create_stream(wanted.clone());
+        let asked = self.denials.unless_denied(&asking("CREATE", stream), asked).await?;
+        let found = asked.map_err(|error| failed(stream, error))?;
+        if let Some(config) = updated(check(&found.cached_info().config, wanted)?, wanted) {
+            self.change(config).await?;
             info!(stream, "the stream is as this version needs it from now on");
         }
         debug!(stream, "stream is ready");
         Ok(())
+    }
+
+    /// Gives a stream that is there another configuration.
+    pub(super) async fn change(&self, config: Config) -> Result<(), NatsError> {
+        let failed = |error| NatsError::request(format!("updating stream {}", config.name), error);
+        let subject = asking("UPDATE", &config.name);
+        self.denials.unless_denied(&subject, self.js.update_stream(&config)).await?.map(drop).map_err(failed)
     }
 }
 
@@ -180,8 +155,9 @@ fn updated(found: &Config, wanted: &Config) -> Option<Config> {
     (!is_so).then(|| Config { allow_rollup: wanted.allow_rollup, allow_message_ttl: ttl, ..found.clone() })
 }
 
-fn info_subject(stream: &str) -> String {
-    format!("$JS.API.STREAM.INFO.{stream}")
+/// On which subject something is asked of JetStream about a stream: `INFO`, `CREATE`, `UPDATE`.
+pub(crate) fn asking(what: &str, stream: &str) -> String {
+    format!("$JS.API.STREAM.{what}.{stream}")
 }
 
 fn is_starting(error: &CreateStreamError) -> bool {
@@ -225,24 +201,27 @@ fn config(stream: Stream) -> Config {
 
 /// The stream behind the bucket of the stages' state.
 pub(crate) fn state_stream() -> String {
-    format!("KV_{STATE_BUCKET}")
+    stream_of(STATE_BUCKET)
 }
 
 /// The stream behind the bucket of leases.
 pub(crate) fn lease_stream() -> String {
-    format!("KV_{LEASE_BUCKET}")
+    stream_of(LEASE_BUCKET)
+}
+
+fn stream_of(bucket: &str) -> String {
+    format!("KV_{bucket}")
 }
 
 /// A key-value bucket as any NATS client knows it, that also takes atomic batches. Without roll-ups: by
 /// one, whoever may write a single key could remove all.
-fn state_config() -> Config {
+fn bucket_config(bucket: &str, max_bytes: i64) -> Config {
     Config {
-        name: state_stream(),
-        subjects: vec![format!("$KV.{STATE_BUCKET}.>")],
+        name: stream_of(bucket),
+        subjects: vec![format!("$KV.{bucket}.>")],
         discard: DiscardPolicy::New,
         storage: StorageType::File,
-        compression: Some(Compression::S2),
-        max_bytes: max_bytes(None),
+        max_bytes,
         max_messages_per_subject: 1,
         deny_delete: true,
         allow_direct: true,
@@ -251,19 +230,11 @@ fn state_config() -> Config {
     }
 }
 
-/// Likewise; its keys go by themselves, each after its own time.
+fn state_config() -> Config {
+    Config { compression: Some(Compression::S2), ..bucket_config(STATE_BUCKET, max_bytes(None)) }
+}
+
+/// Its keys go by themselves, each after its own time.
 fn lease_config() -> Config {
-    Config {
-        name: lease_stream(),
-        subjects: vec![format!("$KV.{LEASE_BUCKET}.>")],
-        discard: DiscardPolicy::New,
-        storage: StorageType::File,
-        max_bytes: MIN_BYTES,
-        max_messages_per_subject: 1,
-        deny_delete: true,
-        allow_direct: true,
-        allow_atomic_publish: true,
-        allow_message_ttl: true,
-        ..Config::default()
-    }
+    Config { allow_message_ttl: true, ..bucket_config(LEASE_BUCKET, MIN_BYTES) }
 }

@@ -1,7 +1,7 @@
 //! Users and their permissions, as a real server with the generated configuration keeps them.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
 use async_nats::header::{NATS_ROLLUP, NATS_STREAM};
@@ -10,17 +10,18 @@ use clap::Parser;
 use elava_bus::access::{self, User};
 use elava_bus::cli::StageArgs;
 use elava_bus::{NatsAccess, NatsOptions};
+use elava_harness::{Folder, Server, Setup, free_port};
 use tokio::sync::mpsc;
 
 use crate::copier::{Copier, observation};
-use crate::server::Server;
-use crate::{Args, changes, publish, run, until};
+use crate::{Args, changes, publish, run, server, start, until};
 
 /// One that knows our users, and nobody else.
 fn guarded() -> Server {
     let folder = tempfile::tempdir().expect("a temporary folder");
     access::write(&folder.path().join("access")).expect("keys");
-    Server::start_in(folder, "authorization { include ./access/access.conf }")
+    let config = "authorization { include ./access/access.conf }";
+    start(Setup { folder: Folder::Temporary(folder), config, ..Setup::default() })
 }
 
 fn key(server: &Server, user: User) -> std::path::PathBuf {
@@ -213,7 +214,7 @@ async fn one_key_of_a_bucket_does_not_remove_the_others() {
 /// The server lets a reader have a message sent anywhere, and marks it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_that_the_server_was_made_to_publish_is_passed_over() {
-    let server = Server::start();
+    let server = server();
     let stage = Copier::default();
     publish(&server, vec![observation(0, "i-1")]).await;
     let client = async_nats::connect(server.url()).await.expect("connects");
@@ -229,11 +230,6 @@ async fn a_copy_that_the_server_was_made_to_publish_is_passed_over() {
     task.abort();
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("a bound socket has an address").port()
-}
-
 /// What a stage says of its health; nothing while it does not listen.
 fn said(port: u16) -> String {
     let mut said = String::new();
@@ -247,7 +243,7 @@ fn said(port: u16) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stage_waits_for_streams_and_works_as_its_own_user() {
     let server = guarded();
-    let port = free_port();
+    let port = free_port().expect("a free port");
     let (args, stage) = (stage_args(&server, User::Detector, port), Copier::default());
     let task = tokio::spawn(async move { elava_bus::run(&args, stage).await });
     let waits = "not ready: NATS does not allow this user to publish to $JS.API.STREAM.CREATE.KV_elava_leases";
@@ -275,25 +271,25 @@ async fn a_stage_waits_for_streams_and_works_as_its_own_user() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_or_rotated_key_is_said() {
-    let server = guarded();
+    let mut server = guarded();
     make_streams(&server).await;
-    let port = free_port();
+    let port = free_port().expect("a free port");
     let (args, stage) = (stage_args(&server, User::Notifier, port), Copier::default());
     let task = tokio::spawn(async move { elava_bus::run(&args, stage).await });
     let wrong = "not ready: NATS does not allow this user to subscribe to _INBOX.detector.";
     until("the key of another stage", async || said(port).contains(wrong)).await;
     task.abort();
 
-    let port = free_port();
+    let port = free_port().expect("a free port");
     let (args, stage) = (stage_args(&server, User::Detector, port), Copier::default());
     let task = tokio::spawn(async move { elava_bus::run(&args, stage).await });
     until("its own key", async || said(port).contains("\r\n\r\nready")).await;
     std::fs::remove_file(key(&server, User::Detector)).expect("removes");
     access::write(&server.file("access")).expect("a new key");
-    server.reload();
+    server.reload().expect("reloads");
     until("the key is of no use any more", async || said(port).contains("NATS does not know this user any more")).await;
     task.abort();
-    let port = free_port();
+    let port = free_port().expect("a free port");
     let (args, stage) = (stage_args(&server, User::Detector, port), Copier::default());
     let task = tokio::spawn(async move { elava_bus::run(&args, stage).await });
     until("the new one is", async || said(port).contains("\r\n\r\nready")).await;

@@ -4,18 +4,16 @@ use bytes::Bytes;
 use elava_schemas::{Approval, ApprovalId, DecisionId, Verdict};
 
 use crate::copier::Copier;
-use crate::server::Server;
-use crate::{args, changes, publish_scopes, run, stored, until};
+use crate::{changes, client, publish_scopes, run, server, stored, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_sees_progress_and_publishes() {
-    let server = Server::start();
+    let server = server();
     let stage = Copier::default();
     let task = run(&server, &stage);
     publish_scopes(&server, 2, 10).await;
     until("changes", async || changes(&server).await.len() == 20).await;
-    let options = args(&server).nats_options().expect("a server");
-    let client = elava_bus::Client::connect(&options).await.expect("connects");
+    let client = client(&server).await;
     until("no lag", async || {
         let progress = client.progress().await.expect("progress");
         progress.len() == 16 && progress.iter().all(|one| one.stage == "detector" && one.pending == 0 && one.reading)

@@ -7,8 +7,7 @@ use std::time::Duration;
 use elava_schemas::DeadLetter;
 
 use crate::copier::{Copier, observation};
-use crate::server::Server;
-use crate::{changes, publish_scopes, run, stored, until};
+use crate::{changes, publish_scopes, run, server, stored, until};
 
 pub(crate) fn expected(scopes: usize, count: usize) -> BTreeSet<String> {
     let rows = |scope| (0..count).map(move |row| format!("chg_i-{scope}-{row:05}"));
@@ -29,7 +28,7 @@ pub(crate) fn assert_exact(found: &[String], expected: &BTreeSet<String>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_arrives_once_and_in_order_over_stage_and_server_crashes() {
-    let mut server = Server::start();
+    let mut server = server();
     let stage = Copier::default();
     publish_scopes(&server, 20, 1500).await;
     let expected = expected(20, 1500);
@@ -38,7 +37,7 @@ async fn everything_arrives_once_and_in_order_over_stage_and_server_crashes() {
         let before = stage.handled.load(Ordering::Relaxed);
         until("progress", async || stage.handled.load(Ordering::Relaxed) > before + 1000 || round == 5).await;
         if round % 2 == 1 {
-            server.restart();
+            server.restart().expect("nats-server starts again");
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
         if round == 5 {
@@ -52,7 +51,7 @@ async fn everything_arrives_once_and_in_order_over_stage_and_server_crashes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bad_rows_become_dead_letters_and_the_rest_goes_on() {
-    let server = Server::start();
+    let server = server();
     let stage = Copier::default();
     let task = run(&server, &stage);
     publish_scopes(&server, 1, 1).await;
@@ -92,7 +91,7 @@ async fn bad_rows_become_dead_letters_and_the_rest_goes_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_instance_cannot_write_twice() {
-    let server = Server::start();
+    let server = server();
     let (one, two) = (Copier::default(), Copier::default());
     let first = run(&server, &one);
     let second = run(&server, &two);

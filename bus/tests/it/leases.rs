@@ -5,13 +5,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use elava_bus::{Client, Sink};
+use elava_bus::cli::Finished;
+use elava_bus::{BusError, Client, Sink};
+use elava_harness::Server;
 use elava_schemas::Timestamp;
+use tokio::task::JoinHandle;
 
 use crate::copier::{Copier, observation};
 use crate::delivery::{assert_exact, expected};
-use crate::server::Server;
-use crate::{args, changes, jetstream, publish, publish_scopes, run, until};
+use crate::{args, changes, client, jetstream, publish, publish_scopes, run, server, until};
 
 /// How many partitions each living instance has, sorted.
 async fn shares(client: &Client) -> Vec<u16> {
@@ -21,17 +23,19 @@ async fn shares(client: &Client) -> Vec<u16> {
     shares
 }
 
-async fn client(server: &Server) -> Client {
-    Client::connect(&args(server).nats_options().expect("a server")).await.expect("connects")
+/// A server, and an instance that has all partitions.
+async fn one_at_work() -> (Server, Client, Copier, JoinHandle<Result<Finished, BusError>>) {
+    let server = server();
+    let client = client(&server).await;
+    let stage = Copier::default();
+    let task = run(&server, &stage);
+    until("all for one", async || shares(&client).await == [16]).await;
+    (server, client, stage, task)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_living_share_the_partitions_and_take_over_those_of_the_dead() {
-    let server = Server::start();
-    let client = client(&server).await;
-    let stage = Copier::default();
-    let first = run(&server, &stage);
-    until("all for one", async || shares(&client).await == [16]).await;
+    let (server, client, stage, first) = one_at_work().await;
     publish_scopes(&server, 20, 300).await;
     let second = run(&server, &stage);
     until("halves", async || shares(&client).await == [8, 8]).await;
@@ -57,11 +61,7 @@ async fn the_living_share_the_partitions_and_take_over_those_of_the_dead() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lease_taken_away_by_hand_is_taken_again_and_nothing_is_repeated() {
-    let server = Server::start();
-    let client = client(&server).await;
-    let stage = Copier::default();
-    let task = run(&server, &stage);
-    until("the leases", async || shares(&client).await == [16]).await;
+    let (server, client, _, task) = one_at_work().await;
     let since = client.instances().await.expect("an answer")[0].since;
     let kv = jetstream(&server).await.get_key_value("elava_leases").await.expect("the bucket");
     let found = kv.get("group.detector.03").await.expect("an answer").expect("a lease");
@@ -87,7 +87,7 @@ async fn a_lease_taken_away_by_hand_is_taken_again_and_nothing_is_repeated() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn state_that_somebody_else_has_written_is_not_overwritten_but_read_again() {
-    let server = Server::start();
+    let server = server();
     let stage = Copier::default();
     let task = run(&server, &stage);
     publish(&server, vec![observation(0, "i-1")]).await;
@@ -117,7 +117,7 @@ async fn state_that_somebody_else_has_written_is_not_overwritten_but_read_again(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_is_one_instances_and_ends_when_it_is_not_renewed() {
-    let server = Server::start();
+    let server = server();
     let mut sinks = Vec::new();
     for _ in 0..2 {
         sinks.push(Sink::open("test", &args(&server)).await.expect("opens"));

@@ -1,11 +1,11 @@
 //! What is larger than the server or a batch takes.
 
 use elava_bus::{Client, Sink};
+use elava_harness::{Server, Setup};
 use elava_schemas::DeadLetter;
 
 use crate::copier::{Copier, observation};
-use crate::server::Server;
-use crate::{args, changes, publish, run, stored, until};
+use crate::{args, changes, publish, run, server, start, stored, until};
 
 async fn dead_letters(server: &Server, subject: &str) -> Vec<DeadLetter> {
     let letters = stored(server, "DEAD", subject).await;
@@ -14,7 +14,7 @@ async fn dead_letters(server: &Server, subject: &str) -> Vec<DeadLetter> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_output_too_large_is_set_aside_and_the_rest_goes_on() {
-    let server = Server::start();
+    let server = server();
     let task = run(&server, &Copier::default());
     publish(&server, ["i-1", "huge-2", "i-3"].map(|id| observation(0, id)).into()).await;
     until("the others", async || changes(&server).await == ["chg_i-1", "chg_i-3"]).await;
@@ -30,7 +30,7 @@ const CHANGE: &str = "elava.change.aws.000000000000.us-east-1.ec2:instance";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_observation_too_large_does_not_stop_its_scan() {
-    let server = Server::start();
+    let server = server();
     let long = "x".repeat(1024 * 1024);
     publish(&server, ["i-1", &long, "i-3"].map(|id| observation(0, id)).into()).await;
     let observed = stored(&server, "OBSERVATION", "elava.observation.>").await;
@@ -41,7 +41,7 @@ async fn an_observation_too_large_does_not_stop_its_scan() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_takes_too_little_is_refused() {
-    let server = Server::start_with("max_payload: 64KB");
+    let server = start(Setup { config: "max_payload: 64KB", ..Setup::default() });
     let refusal = "the server's max_payload is 65536 bytes; at least 1048576 are needed";
     let sink = Sink::open("test", &args(&server)).await.expect_err("refused");
     assert_eq!(sink.to_string(), refusal);
@@ -54,7 +54,7 @@ async fn a_server_that_takes_too_little_is_refused() {
 /// 2,500 pages are more than one atomic batch holds (1,000).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn thousands_of_output_pages_of_one_input_are_stored_once_and_in_order() {
-    let server = Server::start();
+    let server = server();
     let stage = Copier::default();
     publish(&server, ["i-0", "burst-1", "i-2"].map(|id| observation(0, id)).into()).await;
     let task = run(&server, &stage);

@@ -10,20 +10,19 @@ mod pipe;
 mod positions;
 mod requests;
 mod room;
-mod server;
+mod storage;
 mod tls;
 
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream::{self, consumer::pull::OrderedConfig};
+use async_nats::jetstream;
 use clap::Parser;
 use elava_bus::cli::{Finished, StageArgs};
-use elava_bus::{BusError, Sink};
+use elava_bus::{BusError, Client, Sink, Stage};
+use elava_harness::{Server, Setup};
 use elava_schemas::Message;
-use futures::StreamExt;
 
-use copier::{Copier, observation};
-use server::Server;
+use copier::observation;
 
 #[derive(Parser)]
 struct Args {
@@ -31,11 +30,24 @@ struct Args {
     bus: StageArgs,
 }
 
+/// A server of a test's own.
+fn server() -> Server {
+    start(Setup::default())
+}
+
+fn start(setup: Setup<'_>) -> Server {
+    Server::start(setup).expect("nats-server starts")
+}
+
 fn args(server: &Server) -> StageArgs {
     Args::parse_from(["test", "--nats", &server.url(), "--health-addr", "off", "--lease-ttl", "1s"]).bus
 }
 
-fn run(server: &Server, stage: &Copier) -> tokio::task::JoinHandle<Result<Finished, BusError>> {
+async fn client(server: &Server) -> Client {
+    Client::connect(&args(server).nats_options().expect("a server")).await.expect("connects")
+}
+
+fn run(server: &Server, stage: &(impl Stage + Clone)) -> tokio::task::JoinHandle<Result<Finished, BusError>> {
     let (args, stage) = (args(server), stage.clone());
     tokio::spawn(async move { elava_bus::run(&args, stage).await })
 }
@@ -65,19 +77,9 @@ async fn changes(server: &Server) -> Vec<String> {
 
 /// Every row stored so far under `filter`, in stream order.
 async fn stored(server: &Server, stream: &str, filter: &str) -> Vec<serde_json::Value> {
-    let Ok(stream) = jetstream(server).await.get_stream(stream).await else { return Vec::new() };
-    let config = OrderedConfig { filter_subject: filter.to_owned(), ..OrderedConfig::default() };
-    let consumer = stream.create_consumer(config).await.expect("a consumer");
-    let mut left = consumer.cached_info().num_pending;
     let mut rows = Vec::new();
-    let mut messages = consumer.messages().await.expect("messages");
-    while left > 0 {
-        let message = messages.next().await.expect("another").expect("message");
-        left = message.info().expect("info").pending;
-        for line in message.payload.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            rows.push(serde_json::from_slice(line).expect("JSON"));
-        }
-    }
+    let js = jetstream(server).await;
+    elava_harness::rows(&js, stream, filter, |row| rows.push(row)).await.expect("the stream can be read");
     rows
 }
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use async_nats::jetstream::stream::Config;
 use elava_bus::cli::chain;
+use elava_harness::Server;
 
 use crate::copier::{Copier, observation};
-use crate::server::Server;
-use crate::{changes, jetstream, publish, publish_scopes, run, stored, until};
+use crate::{changes, jetstream, publish, publish_scopes, run, server, stored, until};
 
 /// The positions in the checkpoints, as many as are stored.
 async fn checkpoints(server: &Server) -> Vec<u64> {
@@ -17,7 +17,7 @@ async fn checkpoints(server: &Server) -> Vec<u64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_checkpoint_takes_the_place_of_the_one_before() {
-    let server = Server::start();
+    let server = server();
     let task = run(&server, &Copier::default());
     for number in 1..=20 {
         publish(&server, vec![observation(0, &format!("i-{number}"))]).await;
@@ -55,7 +55,7 @@ async fn kept(server: &Server) -> Option<u64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_checkpoint_outlives_the_age_limit_of_its_stream() {
-    let server = Server::start();
+    let server = server();
     publish_scopes(&server, 1, 10).await;
     let task = run(&server, &Copier::default());
     until("changes", async || changes(&server).await.len() == 10).await;
@@ -70,7 +70,7 @@ async fn a_checkpoint_outlives_the_age_limit_of_its_stream() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_of_an_older_version_are_told_to_roll_up() {
-    let server = Server::start();
+    let server = server();
     publish_scopes(&server, 1, 1).await;
     let js = jetstream(&server).await;
     // A limit of its own stays.
@@ -87,7 +87,7 @@ async fn streams_of_an_older_version_are_told_to_roll_up() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_shorter_than_the_position_is_refused() {
-    let server = Server::start();
+    let server = server();
     let pages = |from: usize| (from..from + 3).map(|number| observation(0, &format!("i-{number}")));
     let task = run(&server, &Copier::default());
     for page in pages(0) {

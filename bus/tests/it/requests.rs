@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use elava_bus::{Batch, Client, Failure, Output, RequestError, Stage, StageSpec};
+use elava_bus::{Batch, Failure, Output, RequestError, Stage, StageSpec};
 use futures::StreamExt;
 use tokio::sync::Notify;
 
-use crate::args;
 use crate::copier::Copier;
-use crate::server::Server;
+use crate::{client, run, server};
 
 /// Answers `slow` once it has answered `now`, refuses `bad`, and answers `never` not at all.
 #[derive(Clone, Default)]
@@ -41,10 +40,9 @@ impl Stage for Slow {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_answer_holds_up_nobody_and_shows_that_it_is_made() {
-    let server = Server::start();
-    let (arguments, stage) = (args(&server), Slow::default());
-    let task = tokio::spawn(async move { elava_bus::run(&arguments, stage).await });
-    let client = Client::connect(&args(&server).nats_options().expect("a server")).await.expect("connects");
+    let server = server();
+    let task = run(&server, &Slow::default());
+    let client = client(&server).await;
     let ask = |body: &'static str| client.request("elava.test", Bytes::from(body));
     while let Err(RequestError::Nobody(_)) = ask("now").await {}
     let (slow, now) = tokio::join!(ask("slow"), ask("now"));
@@ -61,10 +59,9 @@ async fn a_slow_answer_holds_up_nobody_and_shows_that_it_is_made() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_instance_is_a_service_that_counts_its_answers() {
-    let server = Server::start();
-    let (arguments, stage) = (args(&server), Slow::default());
-    let task = tokio::spawn(async move { elava_bus::run(&arguments, stage).await });
-    let client = Client::connect(&args(&server).nats_options().expect("a server")).await.expect("connects");
+    let server = server();
+    let task = run(&server, &Slow::default());
+    let client = client(&server).await;
     while let Err(RequestError::Nobody(_)) = client.request("elava.test", "now".into()).await {}
     let refused = client.request("elava.test", "bad".into()).await.expect_err("refused");
     assert_eq!(refused.to_string(), "two\nlines");

@@ -1,11 +1,11 @@
 //! A stream that fills up: what was handled goes, and nothing unread ever does.
 
 use async_nats::jetstream::stream::Config;
-use elava_bus::{Client, Stream};
+use elava_bus::Stream;
+use elava_harness::Server;
 
 use crate::copier::{Copier, observation};
-use crate::server::Server;
-use crate::{args, changes, jetstream, publish, run, until};
+use crate::{changes, client, jetstream, publish, run, server, until};
 
 /// The first and the last sequence of the stream of observations.
 async fn range(server: &Server) -> (u64, u64) {
@@ -22,8 +22,8 @@ async fn publish_pages(server: &Server, from: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_older_half_of_what_was_handled_goes() {
-    let server = Server::start();
-    let client = Client::connect(&args(&server).nats_options().expect("a server")).await.expect("connects");
+    let server = server();
+    let client = client(&server).await;
     let make_room = async || client.make_room("detector", Stream::Observation).await.expect("an answer");
     publish_pages(&server, 0).await;
     let js = jetstream(&server).await;

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use elava_bus::{Client, NatsAccess, NatsOptions};
+use elava_harness::{Folder, Setup};
 
-use crate::server::Server;
+use crate::{server, start};
 
 /// Runs openssl in `folder`; the words stand for what they are in it.
 fn openssl(folder: &Path, line: &str) {
@@ -38,7 +39,7 @@ async fn only_a_known_server_and_a_known_client_talk() {
     let config = "authorization { user: me, password: secret }\n\
          tls { cert_file: FOLDER/server.pem, key_file: FOLDER/server.key, ca_file: FOLDER/ca.pem, verify: true }";
     let config = config.replace("FOLDER", &folder.path().display().to_string());
-    let server = Server::start_in(folder, &config);
+    let server = start(Setup { folder: Folder::Temporary(folder), config: &config, ..Setup::default() });
     let file = |name: &str| -> Option<PathBuf> { (!name.is_empty()).then(|| server.file(name)) };
     for (scheme, ca, own, password, works) in [
         ("nats", "ca.pem", "client", "password", true),
@@ -66,7 +67,7 @@ async fn only_a_known_server_and_a_known_client_talk() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_is_asked_for_never_goes_unsaid() {
-    let server = Server::start();
+    let server = server();
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(folder.path().join("empty"), "").expect("writes");
     std::fs::write(folder.path().join("nonsense"), "SUNONSENSE").expect("writes");

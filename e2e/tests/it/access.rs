@@ -3,14 +3,14 @@
 use std::process::{Command, Output};
 
 use elava_bus::{Client, NatsAccess, NatsOptions};
-use elava_e2e::{Pipeline, STAGES, Server, StandIn, binary, scalar, until};
+use elava_e2e::{Pipeline, STAGES, Server, StandIn, binary, guarded, key, scalar, until};
 
-use crate::READ;
+use crate::settled_for;
 
 /// `program`, with the key of `user`.
 fn run(server: &Server, program: &str, user: &str, args: &[&str]) -> Output {
     let mut command = Command::new(binary(program));
-    command.args(args).args(["--nats", &server.url(), "--nats-nkey", &server.key(user)]);
+    command.args(args).args(["--nats", &server.url(), "--nats-nkey", &key(server, user)]);
     command.output().expect("it runs")
 }
 
@@ -21,7 +21,7 @@ fn said(server: &Server, args: &[&str]) -> String {
 }
 
 async fn people(server: &Server) -> Client {
-    let access = NatsAccess { nats_nkey: Some(server.key("elava").into()), ..NatsAccess::default() };
+    let access = NatsAccess { nats_nkey: Some(key(server, "elava").into()), ..NatsAccess::default() };
     Client::connect(&NatsOptions { access, ..NatsOptions::new(server.url()) }).await.expect("connects")
 }
 
@@ -31,26 +31,14 @@ async fn messages(client: &Client, stream: &str) -> u64 {
     usage.iter().find(|one| one.stream == stream).map_or(0, |one| one.messages)
 }
 
-/// Until every partition is read and nothing is left to be done, several times in a row.
-async fn settled(client: &Client) {
-    let quiet = std::cell::Cell::new(0);
-    until("the end of the flow", async || {
-        let progress = client.progress().await.expect("progress");
-        let idle = progress.iter().all(|one| one.reading && one.pending == 0 && one.in_progress == 0);
-        quiet.set(if idle && progress.len() == READ { quiet.get() + 1 } else { 0 });
-        quiet.get() >= 6
-    })
-    .await;
-}
-
 fn start(pipeline: &mut Pipeline, server: &Server, stage: &'static str, extra: &[&str]) {
-    pipeline.start(stage, &[&["--nats-nkey", &server.key(stage)], extra].concat());
+    pipeline.start(stage, &[&["--nats-nkey", &key(server, stage)], extra].concat());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_flow_with_a_user_a_stage() {
     let cloud = StandIn::start(300, 0);
-    let server = Server::guarded();
+    let server = guarded();
     let mut pipeline = Pipeline::new(server.url());
     STAGES.iter().for_each(|stage| start(&mut pipeline, &server, stage, &[]));
     until("a stage waits for the streams", async || pipeline.log("decider").contains("`elava nats streams` does"))
@@ -63,7 +51,7 @@ async fn the_flow_with_a_user_a_stage() {
     start(&mut pipeline, &server, "observer", &place);
     let client = people(&server).await;
     until("people are told", async || messages(&client, "EXECUTION").await > 0).await;
-    settled(&client).await;
+    settled_for(&client, 1).await;
     let told = messages(&client, "EXECUTION").await;
 
     // what a stage keeps is found again by the next instance
@@ -75,7 +63,7 @@ async fn the_flow_with_a_user_a_stage() {
     // answered by the observer
     assert!(said(&server, &["scan"]).contains("\"scopes\":1"));
     until("people are told of what changed", async || messages(&client, "EXECUTION").await > told).await;
-    settled(&client).await;
+    settled_for(&client, 1).await;
     assert!(said(&server, &["status", "--json"]).contains("at work"), "people see who is");
     assert_eq!(said(&server, &["resources", "--json"]).lines().count(), 300, "the detector answers people");
     assert_eq!(messages(&client, "DEAD").await, 0);

@@ -1,7 +1,7 @@
 //! The day of operations that `make demo` plays: every event appears as the right change, decision
 //! and notification, nothing else does, and a failing region makes nothing disappear.
 
-use elava_e2e::{Moto, Pipeline, Server, changes, scalar, stored, until};
+use elava_e2e::{Moto, Pipeline, changes, scalar, server, stored, until};
 use expect_test::expect;
 
 use crate::settled;
@@ -23,7 +23,7 @@ async fn scans(url: &str, region: &str) -> (usize, usize) {
 async fn a_day_of_operations() {
     let moto = Moto::start();
     moto.estate("seed");
-    let server = Server::start();
+    let server = server();
     let url = server.url();
     let mut pipeline = Pipeline::started(url.clone());
     observe(&mut pipeline, &moto);

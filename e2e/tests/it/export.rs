@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use chrono::{TimeDelta, Utc};
-use elava_e2e::{Pipeline, STAGES, Server, binary, checkout, dump, free_port, publish, scalar, until};
+use elava_e2e::{Pipeline, STAGES, binary, checkout, dump, free_port, publish, scalar, server, until};
 use elava_schemas::micros;
 
 use crate::crashes::scans;
@@ -59,7 +59,7 @@ const TABLES: [&str; 7] = ["keys", "current", "closed", "changes", "scans", "vio
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn exports_show_one_moment_while_the_pipeline_works() {
-    let server = Server::start();
+    let server = server();
     let url = server.url();
     let mut pipeline = Pipeline::new(url.clone());
     let address = format!("127.0.0.1:{}", free_port());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use elava_bus::{Client, NatsOptions};
-use elava_e2e::{Pipeline, binary, free_port, stored, until};
+use elava_e2e::{Pipeline, Signal, binary, free_port, stored, until};
 use elava_schemas::micros;
 
 use crate::crashes::{assert_same, run, scans};
@@ -37,10 +37,10 @@ async fn shared(url: &str, expected: &[u16]) {
 }
 
 /// Longer than a lease lasts.
-async fn frozen(pipeline: &Pipeline, stages: &[&str]) {
-    stages.iter().for_each(|stage| pipeline.signal(stage, "STOP"));
+async fn frozen(pipeline: &mut Pipeline, stages: &[&str]) {
+    stages.iter().for_each(|stage| pipeline.signal(stage, Signal::STOP));
     tokio::time::sleep(Duration::from_millis(3500)).await;
-    stages.iter().for_each(|stage| pipeline.signal(stage, "CONT"));
+    stages.iter().for_each(|stage| pipeline.signal(stage, Signal::CONT));
 }
 
 /// No message of a stream is there twice.

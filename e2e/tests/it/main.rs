@@ -14,27 +14,26 @@ mod rebuild;
 mod same;
 mod shards;
 
-use elava_e2e::{Pipeline, Server, stored, until};
-
-/// The partitions that all stages together read.
-const READ: usize = 113;
+use elava_bus::{Client, NatsOptions, Progress};
+use elava_e2e::{Pipeline, Server, server, stored, until};
 
 /// Waits until every stage has handled everything: nothing pending, nothing in progress, several times
 /// in a row.
 async fn settled(url: &str) {
-    settled_of(url, READ).await;
+    settled_of(url, 1).await;
 }
 
-/// The same, where all stages together read so many.
-async fn settled_of(url: &str, partitions: usize) {
-    let options = elava_bus::NatsOptions::new(url);
-    let client = elava_bus::Client::connect(&options).await.expect("NATS is there");
+/// The same, where the history is in so many shards.
+async fn settled_of(url: &str, shards: u16) {
+    settled_for(&Client::connect(&NatsOptions::new(url)).await.expect("NATS is there"), shards).await;
+}
+
+/// The same, as this client sees it.
+async fn settled_for(client: &Client, shards: u16) {
     let quiet = std::cell::Cell::new(0);
     until("the end of the flow", async || {
-        // A partition that nobody has begun to read, or begins to read again, is missing or not read.
         let progress = client.progress().await.expect("progress");
-        let idle = progress.iter().all(|one| one.reading && one.pending == 0 && one.in_progress == 0);
-        quiet.set(if idle && progress.len() == partitions { quiet.get() + 1 } else { 0 });
+        quiet.set(if Progress::are_idle(&progress, shards) { quiet.get() + 1 } else { 0 });
         quiet.get() >= 6
     })
     .await;
@@ -56,7 +55,7 @@ async fn decision_ids(url: &str) -> Vec<String> {
 
 /// A server and all stages at work on it.
 fn started() -> (Server, Pipeline) {
-    let server = Server::start();
+    let server = server();
     let pipeline = Pipeline::started(server.url());
     (server, pipeline)
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use elava_e2e::{Moto, Pipeline, Server, StandIn, binary, stored, until};
+use elava_e2e::{Moto, Pipeline, StandIn, binary, server, stored, until};
 
 /// When the complete scans of each scope began, in order.
 async fn scans(url: &str) -> BTreeMap<String, Vec<DateTime<Utc>>> {
@@ -48,7 +48,7 @@ const SCOPES: usize = 13;
 async fn each_scope_is_scanned_once_an_interval() {
     let moto = Moto::start();
     moto.estate("seed");
-    let server = Server::start();
+    let server = server();
     let url = server.url();
     let mut pipeline = Pipeline::new(url.clone());
     let endpoint = moto.url();
@@ -79,7 +79,7 @@ async fn each_scope_is_scanned_once_an_interval() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_killed_one_was_scanning_is_taken_over() {
     let cloud = StandIn::start(1050, 1500);
-    let server = Server::start();
+    let server = server();
     let url = server.url();
     let mut pipeline = Pipeline::new(url.clone());
     let place = ["--types", "ec2:instance", "--regions", "us-east-1", "--endpoint-url", cloud.url()];
