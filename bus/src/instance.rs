@@ -10,7 +10,6 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{Peers, Stage};
 use crate::handling::back_off;
 use crate::lease::Lease;
 use crate::lease::holder::{Holder, News};
@@ -19,6 +18,7 @@ use crate::nats::Nats;
 use crate::run::{BusError, DRAIN};
 use crate::service::Service;
 use crate::tenure::{Ended, Supply, Tenure};
+use crate::{Peers, Stage};
 
 /// An instance at work.
 pub(crate) struct Instance<S: Stage> {

@@ -58,7 +58,7 @@ async fn replay_share<S: Stage>(
     share: Share,
     from: Option<Timestamp>,
     replayed: &mut Replayed,
-    ) -> Result<(), BusError> {
+) -> Result<(), BusError> {
     let Share { stream, partition, .. } = share;
     let source = Source::Partition { stream, partition };
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| {

@@ -84,7 +84,8 @@ pub(crate) struct Share {
 impl Share {
     /// The stored subjects that it reads.
     pub(crate) fn filters(self) -> Vec<String> {
-        let partitions = if self.whole.is_some() { 0..self.stream.partitions() } else { self.partition..self.partition + 1 };
+        let partitions =
+            if self.whole.is_some() { 0..self.stream.partitions() } else { self.partition..self.partition + 1 };
         partitions.flat_map(|partition| self.stream.filters(partition)).collect()
     }
 
@@ -254,7 +255,8 @@ mod tests {
             let partitions: Vec<u16> = scoped.iter().map(|share| share.partition).collect();
             assert_eq!(partitions, (group * 4..group * 4 + 4).collect::<Vec<u16>>());
             assert!(scoped.iter().all(|share| share.stream == Stream::Observation));
-            let streams: Vec<(Stream, usize)> = whole.iter().map(|share| (share.stream, share.filters().len())).collect();
+            let streams: Vec<(Stream, usize)> =
+                whole.iter().map(|share| (share.stream, share.filters().len())).collect();
             assert_eq!(streams, [(Stream::Decision, 16), (Stream::Execution, Stream::Execution.filters(0).len())]);
             assert!(whole.iter().all(|share| share.is_repeated() == (group > 0)));
         }

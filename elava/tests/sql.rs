@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use elava_detector::{Detector, Shard};
 use elava_detector::live::{Extension, LiveOptions, TokenSource};
+use elava_detector::{Detector, Shard};
 use elava_schemas::config::Config;
 
 /// A folder with a history in it, as `elava-detector` leaves it there.

@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use elava_bus::{
-    Batch, Consumes, Failure, Lease, Output, Position, Rejection, Source, Stage, StageSpec, Stream,
-};
+use elava_bus::{Batch, Consumes, Failure, Lease, Output, Position, Rejection, Source, Stage, StageSpec, Stream};
 use elava_schemas::config::{Notifications, StdoutFormat};
 use elava_schemas::{Action, Decision, Message, Severity};
 use tokio::task::JoinSet;

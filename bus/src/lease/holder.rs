@@ -164,7 +164,8 @@ impl Holder {
     }
 
     fn about(&self, entries: &[Entry]) -> BTreeMap<u16, String> {
-        let about = |entry: &Entry| Some((entry.key.strip_prefix(&self.key("group", ""))?.parse().ok()?, entry.body()?.about?));
+        let about =
+            |entry: &Entry| Some((entry.key.strip_prefix(&self.key("group", ""))?.parse().ok()?, entry.body()?.about?));
         entries.iter().filter_map(about).collect()
     }
 

@@ -56,14 +56,7 @@ pub(crate) struct Delivery {
 
 impl Reader {
     /// A reader of what comes after `position`. Contacts nothing yet.
-    pub(crate) fn new(
-        nats: Nats,
-        stage: &str,
-        share: Share,
-        batch_pages: usize,
-        position: u64,
-        lease: Lease,
-    ) -> Self {
+    pub(crate) fn new(nats: Nats, stage: &str, share: Share, batch_pages: usize, position: u64, lease: Lease) -> Self {
         let durable = durable(stage, share);
         Self { nats, share, durable, batch_pages, lease, position, delivered: 0, messages: None }
     }
@@ -74,9 +67,13 @@ impl Reader {
             return Err(NatsError::LeaseLost);
         }
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
-            NatsError::request(format!("reading {} partition {}", self.share.stream.name(), self.share.partition), source)
+            NatsError::request(
+                format!("reading {} partition {}", self.share.stream.name(), self.share.partition),
+                source,
+            )
         };
-        let stream = self.nats.js.get_stream_no_info(self.share.stream.name()).await.map_err(|error| failed(error.into()))?;
+        let stream =
+            self.nats.js.get_stream_no_info(self.share.stream.name()).await.map_err(|error| failed(error.into()))?;
         // The durable's own position does not matter: ours does.
         if let Err(error) = stream.delete_consumer(&self.durable).await {
             debug!(consumer = self.durable, error = %error, "no consumer to remove");

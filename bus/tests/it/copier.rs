@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use elava_bus::{
-    Batch, Consumes, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, StateChange,
-    Stream,
+    Batch, Consumes, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, StateChange, Stream,
 };
 use elava_schemas::{Change, Kind, Message, Observation, Resource, ResourceKey, Timestamp};
 

@@ -155,8 +155,7 @@ impl Export {
             ExportFormat::Parquet if self.shard.of > 1 => self.to.join(self.shard.to_string()),
             ExportFormat::Parquet => self.to.clone(),
         };
-        let to =
-            std::path::absolute(&to).map_err(|source| ExportError::Write { path: self.to.clone(), source })?;
+        let to = std::path::absolute(&to).map_err(|source| ExportError::Write { path: self.to.clone(), source })?;
         let mut written = match self.format {
             ExportFormat::Duckdb => copy::export(history, &to, &go_on),
             ExportFormat::Parquet => parquet::export(history, &to, self.shard, &go_on),

@@ -64,7 +64,12 @@ pub(super) fn export(
             written.push(Written { path: folder.join(table.name), ..report });
         }
         writer.schemas(folder, &columns)?;
-        Ok::<_, ExportError>((manifest, written, writer.files, [1, shard.of].map(|of| history_sql(connection, &columns, of))))
+        Ok::<_, ExportError>((
+            manifest,
+            written,
+            writer.files,
+            [1, shard.of].map(|of| history_sql(connection, &columns, of)),
+        ))
     })?;
     for file in &files {
         go_on()?;

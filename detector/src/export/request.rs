@@ -63,7 +63,11 @@ mod tests {
         ] {
             let request = ExportRequest { to: to.into(), format: None };
             let export = request.below(Path::new("/x"), Shard::WHOLE).ok();
-            assert_eq!(export, expected.map(|(to, format)| Export { to: to.into(), format, shard: Shard::WHOLE }), "{to}");
+            assert_eq!(
+                export,
+                expected.map(|(to, format)| Export { to: to.into(), format, shard: Shard::WHOLE }),
+                "{to}"
+            );
         }
         for (body, good) in [
             (r#"{"to":"lake"}"#, true),

@@ -5,6 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::vocabulary::Vocabulary;
+use crate::shard::Shard;
 use crate::watchdog::Ended;
 
 /// Why a statement is not run, or has not ended well. The text is for the reader.
@@ -25,6 +26,8 @@ pub(super) enum Refusal {
     Rows(String),
     #[error("the history is in several shards: the arguments of {0} must be constants there")]
     Scattered(String),
+    #[error("shard {0} of the history is served by nobody at the moment; try again")]
+    Away(Shard),
     #[error("too many statements are running; try again")]
     Busy,
     #[error(transparent)]

@@ -19,7 +19,7 @@ mod whole;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use duckdb::{Connection, params};
 use elava_bus::Peers;
@@ -73,6 +73,9 @@ pub enum LiveError {
     Thread(#[source] std::io::Error),
 }
 
+/// Shards that are opened at once by one process must not find the same port free.
+static SERVING: Mutex<()> = Mutex::new(());
+
 /// A served history; stops when dropped.
 pub(crate) struct LiveSql {
     uri: String,
@@ -93,6 +96,8 @@ impl LiveSql {
     ) -> Result<Self, LiveError> {
         let tried = |action| move |source| LiveError::Sql { action, source };
         let control = connection.try_clone().map_err(tried("open a connection"))?;
+        // from looking for a port until it is taken
+        let _turn = SERVING.lock().unwrap_or_else(PoisonError::into_inner);
         let address = free_address(options.address, shard)?;
         let token = options.token.get()?;
         options.extension.load(&control)?;

@@ -108,7 +108,8 @@ impl Readers {
     fn rows(&self, query: &str) -> Result<Vec<String>, Refusal> {
         // a session of its own: nothing else ends what it has asked
         let session = format!("question {}", QUESTIONS.fetch_add(1, Ordering::Relaxed));
-        let table = self.query(&session, &format!("SELECT to_json(answer)::VARCHAR AS line FROM (\n{query}\n) answer"))?;
+        let table =
+            self.query(&session, &format!("SELECT to_json(answer)::VARCHAR AS line FROM (\n{query}\n) answer"))?;
         let rows = || {
             let own = lock(&self.own);
             let mut statement = own.prepare(&format!("SELECT line FROM {table}"))?;

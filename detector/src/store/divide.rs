@@ -37,7 +37,9 @@ impl History {
         self.connection.execute_batch(&format!("USE \"{own}\"")).tried("divide")?;
         whole::unite_tables(&self.connection, files.len(), "temp.all_")?;
         self.connection
-            .execute_batch("CREATE TEMP TABLE own_places (provider VARCHAR, account VARCHAR, region VARCHAR, type VARCHAR)")
+            .execute_batch(
+                "CREATE TEMP TABLE own_places (provider VARCHAR, account VARCHAR, region VARCHAR, type VARCHAR)",
+            )
             .tried("divide")?;
         for place in self.places()?.iter().filter(|place| owns(place)) {
             let row = params![place.provider.as_str(), place.account, place.region, place.kind];

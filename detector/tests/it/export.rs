@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use elava_bus::Stage;
-use elava_detector::{History, Shard};
 use elava_detector::export::{Export, ExportError, ExportFormat};
+use elava_detector::{History, Shard};
 use serde_json::{Value, json};
 
 use crate::cookbook;
@@ -131,7 +131,10 @@ fn the_schema_is_the_same_and_explained() {
     let lake = Story::over_folder(&bench.exported("lake"));
     assert_eq!(lake.lines(&all), original.lines(&all));
     // and a copy is a history: a detector goes on with it
-    drop(elava_detector::Detector::open(&bench.exported("copy.duckdb"), Shard::WHOLE, &Default::default()).expect("a history"));
+    drop(
+        elava_detector::Detector::open(&bench.exported("copy.duckdb"), Shard::WHOLE, &Default::default())
+            .expect("a history"),
+    );
 }
 
 #[test]

@@ -256,9 +256,8 @@ fn pushed(condition: &Value, alias: &str, columns: &[String]) -> Value {
 }
 
 fn is_about(node: &Value, alias: &str, columns: &[String]) -> bool {
-    let is_column = |name: &Value| {
-        name.as_str().is_some_and(|name| columns.iter().any(|column| column.eq_ignore_ascii_case(name)))
-    };
+    let is_column =
+        |name: &Value| name.as_str().is_some_and(|name| columns.iter().any(|column| column.eq_ignore_ascii_case(name)));
     match node {
         Value::Array(nodes) => nodes.iter().all(|node| is_about(node, alias, columns)),
         Value::Object(fields) => match (text(node, "class"), text(node, "type")) {
@@ -335,7 +334,8 @@ mod tests {
     impl Known {
         fn open() -> Self {
             let connection = Connection::open_in_memory().expect("a database");
-            let schema = "CREATE TABLE versions (key VARCHAR, account VARCHAR, tags MAP(VARCHAR, VARCHAR), valid_from INT);
+            let schema =
+                "CREATE TABLE versions (key VARCHAR, account VARCHAR, tags MAP(VARCHAR, VARCHAR), valid_from INT);
                 CREATE MACRO at_time(t) AS TABLE SELECT * FROM versions WHERE valid_from <= t;
                 CREATE MACRO sorted(t) AS TABLE SELECT * FROM versions ORDER BY valid_from DESC, key;";
             connection.execute_batch(schema).expect("relations");
@@ -343,7 +343,8 @@ mod tests {
         }
 
         fn text(&self, parsed: &Value) -> String {
-            let text = self.0.query_row("SELECT json_deserialize_sql(?::VARCHAR)", [parsed.to_string()], |row| row.get(0));
+            let text =
+                self.0.query_row("SELECT json_deserialize_sql(?::VARCHAR)", [parsed.to_string()], |row| row.get(0));
             text.expect("a statement")
         }
 
@@ -391,47 +392,89 @@ mod tests {
             ("FROM range(3)", expect![[r#"SELECT * FROM "range"(3)"#]]),
             ("FROM duckdb_tables", expect!["SELECT * FROM duckdb_tables"]),
             ("DESCRIBE versions", expect!["DESCRIBE (SELECT * FROM versions)"]),
-            ("FROM versions", expect![[r#"
+            (
+                "FROM versions",
+                expect![[r#"
                 versions: SELECT * FROM versions AS versions
-                SELECT * FROM r.main.part_0 AS versions"#]]),
-            ("SUMMARIZE versions", expect![[r#"
+                SELECT * FROM r.main.part_0 AS versions"#]],
+            ),
+            (
+                "SUMMARIZE versions",
+                expect![[r#"
                 versions: SELECT * FROM versions AS versions
-                SUMMARIZE (SELECT * FROM r.main.part_0 AS versions)"#]]),
-            ("SELECT count(*) FROM versions v", expect![[r#"
+                SUMMARIZE (SELECT * FROM r.main.part_0 AS versions)"#]],
+            ),
+            (
+                "SELECT count(*) FROM versions v",
+                expect![[r#"
                 versions: SELECT 1 AS one FROM versions AS v
-                SELECT count_star() FROM r.main.part_0 AS v"#]]),
-            ("SELECT account, count(*) FROM at_time(3) GROUP BY ALL", expect![[r#"
+                SELECT count_star() FROM r.main.part_0 AS v"#]],
+            ),
+            (
+                "SELECT account, count(*) FROM at_time(3) GROUP BY ALL",
+                expect![[r#"
                 at_time: SELECT account FROM at_time(3) AS at_time
-                SELECT account, count_star() FROM r.main.part_0 AS at_time GROUP BY ALL"#]]),
-            ("SELECT key FROM versions WHERE tags['a'] = 'b' AND random() > 0.5 AND v > 1", expect![[r#"
+                SELECT account, count_star() FROM r.main.part_0 AS at_time GROUP BY ALL"#]],
+            ),
+            (
+                "SELECT key FROM versions WHERE tags['a'] = 'b' AND random() > 0.5 AND v > 1",
+                expect![[r#"
                 versions: SELECT "key", tags FROM versions AS versions WHERE (tags['a'] = 'b')
-                SELECT "key" FROM r.main.part_0 AS versions WHERE ((tags['a'] = 'b') AND (random() > 0.5) AND (v > 1))"#]]),
-            ("SELECT v.key FROM versions v, versions w WHERE v.key = w.key", expect![[r#"
+                SELECT "key" FROM r.main.part_0 AS versions WHERE ((tags['a'] = 'b') AND (random() > 0.5) AND (v > 1))"#]],
+            ),
+            (
+                "SELECT v.key FROM versions v, versions w WHERE v.key = w.key",
+                expect![[r#"
                 versions: SELECT "key" FROM versions AS v
                 versions: SELECT "key" FROM versions AS w
-                SELECT v."key" FROM r.main.part_0 AS v , r.main.part_1 AS w WHERE (v."key" = w."key")"#]]),
-            ("SELECT v FROM versions v", expect![[r#"
+                SELECT v."key" FROM r.main.part_0 AS v , r.main.part_1 AS w WHERE (v."key" = w."key")"#]],
+            ),
+            (
+                "SELECT v FROM versions v",
+                expect![[r#"
                 versions: SELECT * FROM versions AS v
-                SELECT v FROM r.main.part_0 AS v"#]]),
-            ("SELECT a FROM versions v(a)", expect![[r#"
+                SELECT v FROM r.main.part_0 AS v"#]],
+            ),
+            (
+                "SELECT a FROM versions v(a)",
+                expect![[r#"
                 versions: SELECT * FROM versions AS v
-                SELECT a FROM r.main.part_0 AS v(a)"#]]),
-            ("SELECT key FROM sorted(1) WHERE account = 'x'", expect![[r#"
+                SELECT a FROM r.main.part_0 AS v(a)"#]],
+            ),
+            (
+                "SELECT key FROM sorted(1) WHERE account = 'x'",
+                expect![[r#"
                 sorted: SELECT "key", account, valid_from FROM "sorted"(1) AS "sorted" WHERE (account = 'x')
-                SELECT "key" FROM (SELECT * FROM r.main.part_0 AS "sorted" ORDER BY valid_from DESC, "key") AS "sorted" WHERE (account = 'x')"#]]),
-            ("WITH versions AS (FROM versions WHERE key = 'a') SELECT account FROM versions", expect![[r#"
+                SELECT "key" FROM (SELECT * FROM r.main.part_0 AS "sorted" ORDER BY valid_from DESC, "key") AS "sorted" WHERE (account = 'x')"#]],
+            ),
+            (
+                "WITH versions AS (FROM versions WHERE key = 'a') SELECT account FROM versions",
+                expect![[r#"
                 versions: SELECT * FROM versions AS versions WHERE ("key" = 'a')
-                WITH versions AS (SELECT * FROM r.main.part_0 AS versions WHERE ("key" = 'a'))SELECT account FROM versions"#]]),
-            ("SELECT key FROM versions WHERE EXISTS (FROM at_time(1) o WHERE o.key = versions.key)", expect![[r#"
+                WITH versions AS (SELECT * FROM r.main.part_0 AS versions WHERE ("key" = 'a'))SELECT account FROM versions"#]],
+            ),
+            (
+                "SELECT key FROM versions WHERE EXISTS (FROM at_time(1) o WHERE o.key = versions.key)",
+                expect![[r#"
                 versions: SELECT * FROM versions AS versions
                 at_time: SELECT * FROM at_time(1) AS o
-                SELECT "key" FROM r.main.part_0 AS versions WHERE EXISTS(SELECT * FROM r.main.part_1 AS o WHERE (o."key" = versions."key"))"#]]),
-            ("SELECT key FROM versions UNION SELECT account FROM versions ORDER BY 1 LIMIT 3", expect![[r#"
+                SELECT "key" FROM r.main.part_0 AS versions WHERE EXISTS(SELECT * FROM r.main.part_1 AS o WHERE (o."key" = versions."key"))"#]],
+            ),
+            (
+                "SELECT key FROM versions UNION SELECT account FROM versions ORDER BY 1 LIMIT 3",
+                expect![[r#"
                 versions: SELECT "key", account FROM versions AS versions
                 versions: SELECT "key", account FROM versions AS versions
-                (SELECT "key" FROM r.main.part_0 AS versions) UNION (SELECT account FROM r.main.part_1 AS versions) ORDER BY 1 LIMIT 3"#]]),
-            ("FROM range(3) r(n), at_time(n)", expect!["the history is in several shards: the arguments of at_time() must be constants there"]),
-            ("FROM at_time((SELECT max(valid_from) FROM versions))", expect!["the history is in several shards: the arguments of at_time() must be constants there"]),
+                (SELECT "key" FROM r.main.part_0 AS versions) UNION (SELECT account FROM r.main.part_1 AS versions) ORDER BY 1 LIMIT 3"#]],
+            ),
+            (
+                "FROM range(3) r(n), at_time(n)",
+                expect!["the history is in several shards: the arguments of at_time() must be constants there"],
+            ),
+            (
+                "FROM at_time((SELECT max(valid_from) FROM versions))",
+                expect!["the history is in several shards: the arguments of at_time() must be constants there"],
+            ),
         ] {
             check(sql, &expected);
         }
