@@ -24,6 +24,7 @@ mod stage;
 mod subject;
 mod tenure;
 mod topology;
+mod trace;
 
 pub use handling::panic_text;
 pub use healthcheck::{HealthcheckArgs, HealthcheckError, StageCommand};

@@ -26,6 +26,7 @@ pub fn free_port() -> u16 {
 pub struct Pipeline {
     url: String,
     folder: tempfile::TempDir,
+    environment: Vec<(&'static str, String)>,
     running: Vec<(&'static str, Child)>,
 }
 
@@ -36,7 +37,8 @@ impl Pipeline {
     /// When there is no temporary folder.
     #[must_use]
     pub fn new(url: String) -> Self {
-        Self { url, folder: tempfile::tempdir().expect("a temporary folder"), running: Vec::new() }
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self { url, folder, environment: Vec::new(), running: Vec::new() }
     }
 
     /// With all stages that read a stream started.
@@ -47,6 +49,11 @@ impl Pipeline {
             pipeline.start(stage, &[]);
         }
         pipeline
+    }
+
+    /// Sets an environment variable of what is started from now on.
+    pub fn set(&mut self, name: &'static str, value: &str) {
+        self.environment.push((name, value.to_owned()));
     }
 
     /// The history file.
@@ -80,7 +87,7 @@ impl Pipeline {
             std::fs::OpenOptions::new().create(true).append(true).open(path).expect("a log file")
         };
         let mut command = stage_command(stage, &self.db());
-        command.args(["--nats", &self.url]).args(extra).stdin(Stdio::null());
+        command.args(["--nats", &self.url]).args(extra).envs(self.environment.iter().cloned()).stdin(Stdio::null());
         if !extra.contains(&"--health-addr") {
             command.args(["--health-addr", "off"]);
         }

@@ -10,7 +10,7 @@
 pub(crate) mod bucket;
 pub(crate) mod claim;
 pub(crate) mod holder;
-mod name;
+pub(crate) mod name;
 mod share;
 pub(crate) mod ttl;
 

@@ -12,6 +12,7 @@ mod observer;
 mod observers;
 mod rebuild;
 mod same;
+mod traces;
 
 use elava_e2e::{Pipeline, Server, stored, until};
 
