@@ -28,17 +28,11 @@ fn begun() -> Timestamp {
     micros(Utc::now() - TimeDelta::hours(1))
 }
 
-/// All stages at work, with traces to `collector`.
-fn traced(server: &Server, collector: &Collector, more: &[(&'static str, &str)]) -> Pipeline {
+/// Nothing started yet, with traces to `collector`.
+fn traced(server: &Server, collector: &Collector) -> Pipeline {
     let mut pipeline = Pipeline::new(server.url());
     pipeline.set("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url());
     pipeline.set("OTEL_BSP_SCHEDULE_DELAY", "50");
-    for (name, value) in more {
-        pipeline.set(name, value);
-    }
-    for stage in STAGES {
-        pipeline.start(stage, &[]);
-    }
     pipeline
 }
 
@@ -63,7 +57,8 @@ fn tree(spans: &[SeenSpan], parent: &str, depth: usize) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_trace_follows_an_observation_to_its_delivery() {
     let (server, collector) = (Server::start(), Collector::start().await);
-    let mut pipeline = traced(&server, &collector, &[]);
+    let mut pipeline = traced(&server, &collector);
+    STAGES.iter().for_each(|stage| pipeline.start(stage, &[]));
     let [first, second] = scans(begun());
     publish(&server.url(), &first).await;
     settled(&server.url()).await;
@@ -129,7 +124,8 @@ async fn header_of_last(url: &str, stream: &str, subject: &str) -> String {
 /// What is the same in every run: ids and names.
 async fn ids(scans: &[Vec<String>; 2], disturb: impl AsyncFn(&mut Pipeline, &str, &[String])) -> BTreeSet<[String; 4]> {
     let (server, collector) = (Server::start(), Collector::start().await);
-    let mut pipeline = traced(&server, &collector, &[]);
+    let mut pipeline = traced(&server, &collector);
+    STAGES.iter().for_each(|stage| pipeline.start(stage, &[]));
     publish(&server.url(), &scans[0]).await;
     settled(&server.url()).await;
     disturb(&mut pipeline, &server.url(), &scans[1]).await;
@@ -168,11 +164,14 @@ async fn a_replay_makes_the_same_ids() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_collector_that_does_not_answer_hinders_nothing() {
     let (server, collector) = (Server::start(), Collector::mute().await);
-    let one_by_one = [("OTEL_BSP_MAX_QUEUE_SIZE", "1"), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1")];
-    let mut pipeline = traced(&server, &collector, &one_by_one);
+    let mut pipeline = traced(&server, &collector);
+    pipeline.set("OTEL_BSP_MAX_QUEUE_SIZE", "1");
+    pipeline.set("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1");
     let address = format!("127.0.0.1:{}", elava_e2e::free_port());
-    pipeline.terminate("detector");
-    pipeline.start("detector", &["--health-addr", &address]);
+    for stage in STAGES {
+        let served = ["--health-addr", &address];
+        pipeline.start(stage, if stage == "detector" { &served } else { &[] });
+    }
     for lines in scans(begun()) {
         publish(&server.url(), &lines).await;
         settled(&server.url()).await;
