@@ -15,7 +15,7 @@ use crate::{NatsAccess, NatsOptions};
 
 /// Exit codes, for `--help`.
 pub const EXIT_CODES: &str = "\
-Standard output is data (NDJSON), standard error is logs.
+Standard output is data (NDJSON), standard error is logs. Traces go where OTEL_EXPORTER_OTLP_ENDPOINT says, if set.
 Exit codes: 0 done, 1 failed or some records were rejected, 2 wrong usage or configuration.";
 
 /// The flags that every stage has.

@@ -25,6 +25,7 @@ mod stage;
 mod subject;
 mod tenure;
 mod topology;
+mod trace;
 
 pub use handling::panic_text;
 pub use healthcheck::{HealthcheckArgs, HealthcheckError, StageCommand};

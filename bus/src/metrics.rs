@@ -11,6 +11,7 @@ use elava_schemas::Timestamp;
 use serde::Serialize;
 
 use crate::nats::denials::Denials;
+use crate::trace::{Counts, Tracer};
 use crate::{Batch, Failure, Output, PARTITIONS, Source};
 
 /// The counters of one stage. Cheap to update from every partition.
@@ -27,6 +28,8 @@ pub(crate) struct Metrics {
     unavailable: AtomicU64,
     /// What the server refuses, once there is a connection.
     denials: OnceLock<Denials>,
+    /// Where spans go, once it is known whose they are.
+    tracer: OnceLock<Tracer>,
     received: AtomicU64,
     emitted: AtomicU64,
     rejected: AtomicU64,
@@ -67,6 +70,7 @@ impl Metrics {
             held: AtomicI64::new(-1),
             unavailable: AtomicU64::new(0),
             denials: OnceLock::new(),
+            tracer: OnceLock::new(),
             received: AtomicU64::new(0),
             emitted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
@@ -87,6 +91,17 @@ impl Metrics {
     /// From now on, a connection to which something is refused is not ready.
     pub(crate) fn watches(&self, denials: Denials) {
         self.denials.get_or_init(|| denials);
+    }
+
+    /// From now on, what is stored is traced so.
+    pub(crate) fn traces(&self, tracer: Tracer) {
+        self.tracer.get_or_init(|| tracer);
+    }
+
+    /// Where spans go.
+    pub(crate) fn tracer(&self) -> &Tracer {
+        static NONE: Tracer = Tracer::NONE;
+        self.tracer.get().unwrap_or(&NONE)
     }
 
     /// What the server refuses at present.
@@ -235,7 +250,13 @@ impl Metrics {
         let held = self.held.load(Ordering::Relaxed);
         let leases =
             (held >= 0).then_some(("elava_leases_held", "gauge", "Partitions leased by this instance.", held as f64));
-        for (name, kind, help, value) in rows.into_iter().chain(leases) {
+        let traces = self.tracer().counts().map(|Counts { exported, dropped }| {
+            [
+                ("elava_spans_exported_total", "counter", "Spans that the collector took.", exported as f64),
+                ("elava_spans_dropped_total", "counter", "Spans that no collector took.", dropped as f64),
+            ]
+        });
+        for (name, kind, help, value) in rows.into_iter().chain(leases).chain(traces.into_iter().flatten()) {
             let stage = self.stage;
             writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{{stage=\"{stage}\"}} {value}")
                 .expect("writing to a String does not fail");

@@ -16,7 +16,8 @@ use crate::metrics::Metrics;
 use crate::nats::{Nats, NatsError, NatsOptions, streams};
 use crate::service::Service;
 use crate::tenure::Supply;
-use crate::{Failure, Peers, Stage, health, pipe, request};
+use crate::trace::Tracer;
+use crate::{Failure, Peers, Stage, health, lease, pipe, request};
 
 /// How long a stage may take to finish what it has begun when told to stop.
 pub(crate) const DRAIN: Duration = Duration::from_secs(25);
@@ -94,7 +95,11 @@ pub async fn run<S: Stage>(args: &StageArgs, stage: S) -> Result<Finished, BusEr
     let Some(options) = args.nats_options() else {
         let metrics = Arc::new(Metrics::new(S::SPEC.name, 1));
         serve_health(args.health_addr.as_deref(), None, &metrics, &cancel).await?;
-        return pipe::run(args, stage, (std::io::stdin(), std::io::stdout()), metrics, cancel).await;
+        metrics.traces(Tracer::from_environment(S::SPEC.name, S::SPEC.output, &lease::name::instance()));
+        let finished =
+            pipe::run(args, stage, (std::io::stdin(), std::io::stdout()), Arc::clone(&metrics), cancel).await;
+        metrics.tracer().close().await;
+        return finished;
     };
     run_nats(args, &options, Supply::Ready(Arc::new(stage)), cancel).await
 }
@@ -152,6 +157,7 @@ async fn run_nats<S: Stage>(
         ensured = nats.ensure_streams(&used) => ensured?,
     }
     let bucket = Bucket::new(nats.clone(), args.lease_ttl.unwrap_or(ttl::PARTITION));
+    metrics.traces(Tracer::from_environment(spec.name, spec.output, &bucket.instance));
     let service = Service::of_stage(&spec, bucket.instance.clone(), Arc::clone(&metrics));
     tokio::spawn(Arc::clone(&service).run(nats.clone(), cancel.clone()));
     if let Supply::Ready(stage) = &supply {
@@ -159,7 +165,8 @@ async fn run_nats<S: Stage>(
     }
     info!(stage = spec.name, instance = bucket.instance, "stage is running");
     let holder = Holder::new(bucket, spec.name, supply.groups());
-    let result = Instance::new(nats.clone(), metrics, service, supply, holder, cancel).run().await;
+    let result = Instance::new(nats.clone(), Arc::clone(&metrics), service, supply, holder, cancel).run().await;
+    metrics.tracer().close().await;
     // Without a server it would wait for one.
     if !matches!(tokio::time::timeout(Duration::from_secs(2), nats.client.flush()).await, Ok(Ok(()))) {
         warn!("last acknowledgements may not have been sent; the positions are kept elsewhere");

@@ -15,15 +15,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::cli::StageArgs;
-use crate::lease::bucket::Bucket;
 use crate::lease::ttl;
+use crate::lease::{self, bucket::Bucket};
 use crate::metrics::Metrics;
-use crate::nats::publish::Outgoing;
+use crate::nats::publish::{Outgoing, pack};
 use crate::nats::{Nats, NatsError, streams};
 use crate::request::{Lines, reply};
 use crate::run::{BusError, serve_health};
 use crate::service::Service;
-use crate::{Claims, Emit, Pager, Stream};
+use crate::trace::{Span, Tracer};
+use crate::{Claims, Emit, Stream};
 
 /// Pages in flight over all handles: bounds memory when the server is slow or a stream is full.
 const IN_FLIGHT: usize = 64;
@@ -85,13 +86,18 @@ impl Sink {
     /// When NATS cannot be reached within ten minutes.
     pub async fn open<P: Args>(name: &'static str, args: &StageArgs<P>) -> Result<Self, SinkError> {
         let metrics = Arc::new(Metrics::new(name, 0));
+        let traces = |instance: &str| metrics.traces(Tracer::from_environment(name, None, instance));
         let target = match args.nats_options() {
-            None => Target::Stdout,
+            None => {
+                traces(&lease::name::instance());
+                Target::Stdout
+            }
             Some(options) => {
                 let nats = Nats::connect(&format!("elava-{name}"), &options, PATIENCE).await?;
                 nats.ensure_streams(&streams::used(&[], Some(Stream::Observation))).await?;
                 metrics.watches(nats.denials.clone());
                 let bucket = Bucket::new(nats.clone(), args.lease_ttl.unwrap_or(ttl::SCAN));
+                traces(&bucket.instance);
                 let service = Service::of_source(name, bucket.instance.clone(), Arc::clone(&metrics));
                 let room = Arc::new(Semaphore::new(IN_FLIGHT));
                 Target::Stream(Arc::new(StreamTarget { nats, name, room, bucket, service }))
@@ -128,34 +134,42 @@ impl Sink {
     /// When standard output is closed or cannot be written.
     pub async fn send(&self, messages: Vec<Message>) -> Result<(), SinkError> {
         self.metrics.sent(messages.len() as u64);
+        let tracer = self.metrics.tracer();
+        let emit = |message: Message| {
+            // of a source, which has no position
+            let emit = Emit::new(0, &message);
+            Emit { traced: tracer.scanned(&message), ..emit }
+        };
+        let emits = messages.into_iter().map(emit);
         match &self.target {
-            Target::Stdout => write_lines(&messages),
+            Target::Stdout => {
+                let emits: Vec<Emit> = emits.collect();
+                write_lines(&emits)?;
+                tracer.stored(emits.into_iter().flat_map(|emit| emit.traced.spans));
+            }
             Target::Stream(stream) => {
-                let mut pager = Pager::default();
-                for message in &messages {
-                    // of a source, which has no position
-                    let emit = Emit::new(0, message);
-                    if stream.nats.takes(stream.name, None, &emit).await
-                        && let Some(page) = pager.push(&emit.subject, &emit.line)
-                    {
-                        self.publish(stream, page).await;
+                let mut taken = Vec::new();
+                for emit in emits {
+                    if stream.nats.takes(stream.name, None, &emit).await {
+                        taken.push(emit);
                     }
                 }
-                if let Some(page) = pager.close() {
-                    self.publish(stream, page).await;
+                for (page, rows) in pack(&taken) {
+                    let spans = rows.iter().flat_map(|row| row.traced.spans.clone()).collect();
+                    self.publish(stream, page, spans).await;
                 }
-                Ok(())
             }
         }
+        Ok(())
     }
 
-    async fn publish(&self, stream: &StreamTarget, (subject, body): (String, Bytes)) {
+    async fn publish(&self, stream: &StreamTarget, page: Outgoing, spans: Vec<Span>) {
         let permit = Arc::clone(&stream.room).acquire_owned().await.expect("the semaphore is never closed");
-        let outgoing = Outgoing::new(subject, body).with_id();
+        let outgoing = page.with_id();
         // Sent here, so that pages are stored in order; acknowledged in a task of its own, because
         // the time-out of an acknowledgement only runs while it is polled.
         let sent = stream.nats.send(outgoing.clone()).await;
-        let nats = stream.nats.clone();
+        let (nats, metrics) = (stream.nats.clone(), Arc::clone(&self.metrics));
         self.pending.lock().await.spawn(async move {
             let stored = match sent {
                 Ok(ack) => ack.await.map(drop),
@@ -165,6 +179,7 @@ impl Sink {
                 debug!(error = %crate::cli::chain(&error), "page not stored at the first attempt");
                 nats.store(outgoing).await;
             }
+            metrics.tracer().stored(spans);
             drop(permit);
         });
     }
@@ -179,6 +194,11 @@ impl Sink {
             stored.map_err(SinkError::Panicked)?;
         }
         Ok(())
+    }
+
+    /// Sends the traces of what was stored; before the process ends.
+    pub async fn close(&self) {
+        self.metrics.tracer().close().await;
     }
 
     /// By which the instances of this name share what they do, as one of them; `None` in a pipe.
@@ -232,11 +252,11 @@ pub struct Asked {
     pub answer: oneshot::Sender<Lines>,
 }
 
-fn write_lines(messages: &[Message]) -> Result<(), SinkError> {
+fn write_lines(messages: &[Emit]) -> Result<(), SinkError> {
     let mut out = std::io::stdout().lock();
     let mut write = || {
         for message in messages {
-            out.write_all(&message.to_line())?;
+            out.write_all(&message.line)?;
             out.write_all(b"\n")?;
         }
         out.flush()

@@ -11,6 +11,7 @@ use std::future::Future;
 use bytes::Bytes;
 use elava_schemas::{Kind, Message, ParseError};
 
+use crate::trace::Traced;
 use crate::{Lease, Page, Stream, message_subject};
 
 /// A stage of the pipeline.
@@ -216,13 +217,20 @@ pub struct Emit {
     pub subject: String,
     /// One line of JSON, without the line feed.
     pub line: Vec<u8>,
+    pub(crate) traced: Traced,
 }
 
 impl Emit {
     /// A message caused by the page at `sequence`.
     #[must_use]
     pub fn new(sequence: u64, message: &Message) -> Self {
-        Self { sequence, kind: message.kind(), subject: message_subject(message), line: message.to_line() }
+        Self::of_line(sequence, message.kind(), message_subject(message), message.to_line())
+    }
+
+    /// A message written already, caused by the page at `sequence`.
+    #[must_use]
+    pub fn of_line(sequence: u64, kind: Kind, subject: String, line: Vec<u8>) -> Self {
+        Self { sequence, kind, subject, line, traced: Traced::default() }
     }
 
     /// The message.

@@ -25,7 +25,7 @@ impl From<Detected> for Emit {
     fn from(detected: Detected) -> Self {
         let Detected { sequence, change, .. } = detected;
         let subject = change_subject((&change.resource_key).into());
-        Self { sequence, kind: Kind::Change, subject, line: to_line(Kind::Change, &change) }
+        Self::of_line(sequence, Kind::Change, subject, to_line(Kind::Change, &change))
     }
 }
 

@@ -4,6 +4,7 @@
 //! Nothing here stands in for a part of ours.
 
 mod bins;
+mod collector;
 mod history;
 mod messages;
 mod moto;
@@ -13,6 +14,7 @@ mod rows;
 mod stand_in;
 
 pub use bins::{binary, free_port, tool};
+pub use collector::{Collector, SeenSpan};
 pub use elava_harness::{Server, Signal, checkout};
 pub use history::{changes, decisions, dump, scalar};
 pub use messages::{publish, publish_raw, stored};

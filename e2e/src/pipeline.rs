@@ -20,6 +20,7 @@ const END: Duration = Duration::from_secs(60);
 pub struct Pipeline {
     url: String,
     folder: tempfile::TempDir,
+    environment: Vec<(&'static str, String)>,
     running: Vec<Process>,
 }
 
@@ -30,7 +31,8 @@ impl Pipeline {
     /// When there is no temporary folder.
     #[must_use]
     pub fn new(url: String) -> Self {
-        Self { url, folder: tempfile::tempdir().expect("a temporary folder"), running: Vec::new() }
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self { url, folder, environment: Vec::new(), running: Vec::new() }
     }
 
     /// With all stages that read a stream started.
@@ -41,6 +43,11 @@ impl Pipeline {
             pipeline.start(stage, &[]);
         }
         pipeline
+    }
+
+    /// Sets an environment variable of what is started from now on.
+    pub fn set(&mut self, name: &'static str, value: &str) {
+        self.environment.push((name, value.to_owned()));
     }
 
     /// The history file.
@@ -72,7 +79,7 @@ impl Pipeline {
         let output = self.folder.path().join(format!("{stage}.out"));
         let output = std::fs::OpenOptions::new().create(true).append(true).open(output).expect("a file for its output");
         let mut command = stage_command(stage, &self.db());
-        command.args(["--nats", &self.url]).args(extra).stdout(output);
+        command.args(["--nats", &self.url]).args(extra).envs(self.environment.iter().cloned()).stdout(output);
         if !extra.contains(&"--health-addr") {
             command.args(["--health-addr", "off"]);
         }

@@ -11,6 +11,7 @@ use elava_observer::{Observer, ObserverArgs, Rhythm};
 const BINARY: &str = "elava-observer";
 const HEALTH_PORT: u16 = 9310;
 const EXAMPLE: &str = "\
+Traces go where OTEL_EXPORTER_OTLP_ENDPOINT says, if set.
 Exit codes: 0 done, 1 failed or not every scan was complete (--once), 2 wrong usage or configuration.
 Example: elava-observer --once --types ec2:instance --regions eu-west-1 | jq .resource.key";
 
@@ -67,5 +68,7 @@ async fn go(Args { command, observer: args, bus }: Args) -> anyhow::Result<Finis
     let stop = CancellationToken::new();
     elava_bus::stop_on_signals(stop.clone());
     sink.serve_health(&bus, HEALTH_PORT, &stop).await?;
-    Ok(observer.run(&sink, stop).await?)
+    let finished = observer.run(&sink, stop).await;
+    sink.close().await;
+    Ok(finished?)
 }

@@ -13,10 +13,13 @@ use tracing::{error, warn};
 
 use super::Nats;
 use crate::dead::dead_output;
-use crate::{Emit, message_subject};
+use crate::{Emit, Pager, message_subject, trace};
 
 /// Messages in one atomic batch at most: the server's limit.
 pub(crate) const MAX_BATCH: usize = 1000;
+
+/// Where a message stands in a trace: W3C Trace Context.
+pub(crate) const TRACEPARENT: &str = "traceparent";
 
 /// What headers take of the server's largest payload.
 const HEADER_ROOM: usize = 4096;
@@ -40,6 +43,27 @@ impl Outgoing {
         self.headers.insert(NATS_MESSAGE_ID, id);
         self
     }
+}
+
+/// Packs messages into bodies for their subjects; each with what it is made of.
+pub(crate) fn pack(messages: &[Emit]) -> Vec<(Outgoing, &[Emit])> {
+    let mut pager = Pager::default();
+    let mut packed = Vec::new();
+    let mut first = 0;
+    let mut add = |page: Option<(String, Bytes)>, end: usize| {
+        let Some((subject, body)) = page else { return };
+        let rows = &messages[std::mem::replace(&mut first, end)..end];
+        let mut outgoing = Outgoing::new(subject, body);
+        if let Some(header) = trace::header(rows) {
+            outgoing.headers.insert(TRACEPARENT, header);
+        }
+        packed.push((outgoing, rows));
+    };
+    for (index, message) in messages.iter().enumerate() {
+        add(pager.push(&message.subject, &message.line), index);
+    }
+    add(pager.close(), messages.len());
+    packed
 }
 
 /// Why something was not stored, as far as the caller can act on it.

@@ -16,6 +16,7 @@ use chrono::DateTime;
 use futures::StreamExt;
 use tracing::{debug, error, warn};
 
+use super::publish::TRACEPARENT;
 use super::{Nats, NatsError};
 use crate::tenure::Share;
 use crate::{Batch, Lease, Page, Source, Stream};
@@ -48,6 +49,8 @@ pub(crate) struct Reader {
 /// Pages and what is needed to acknowledge them.
 pub(crate) struct Delivery {
     pub(crate) batch: Batch,
+    /// The `traceparent` headers of its pages, by position.
+    pub(crate) headers: Vec<(u64, String)>,
     /// The last message: acknowledging it acknowledges all before.
     pub(crate) last: jetstream::Message,
     /// How many more messages the partition holds.
@@ -106,15 +109,15 @@ impl Reader {
     /// Waits for the next batch: what is there within a few milliseconds, up to the stage's limit.
     pub(crate) async fn next(&mut self) -> Delivery {
         let first = self.message().await;
-        let mut pages = Vec::new();
-        let mut pending = self.push(&first, &mut pages);
+        let (mut pages, mut headers) = (Vec::new(), Vec::new());
+        let mut pending = self.push(&first, &mut pages, &mut headers);
         let mut last = first;
         while pages.len() < self.batch_pages {
             let Some(messages) = &mut self.messages else { break };
             let Ok(Some(Ok(message))) = tokio::time::timeout(LINGER, messages.next()).await else { break };
             match self.order(&message) {
                 Order::Next => {
-                    pending = self.push(&message, &mut pages);
+                    pending = self.push(&message, &mut pages, &mut headers);
                     last = message;
                 }
                 Order::Seen => {}
@@ -125,7 +128,7 @@ impl Reader {
             }
         }
         let source = Source::Partition { stream: self.share.stream, partition: self.share.partition };
-        Delivery { batch: Batch { source, pages }, last, pending }
+        Delivery { batch: Batch { source, pages }, headers, last, pending }
     }
 
     /// The next message in order, over as many consumers as it takes.
@@ -173,12 +176,14 @@ impl Reader {
     }
 
     /// Adds a message as a page; returns how many more the partition holds.
-    fn push(&mut self, message: &jetstream::Message, pages: &mut Vec<Page>) -> u64 {
+    fn push(&mut self, message: &jetstream::Message, pages: &mut Vec<Page>, headers: &mut Vec<(u64, String)>) -> u64 {
         let (sequence, pending, nanos) = message
             .info()
             .map(|info| (info.stream_sequence, info.pending, info.published.unix_timestamp_nanos()))
             .unwrap_or_default();
         self.position = sequence;
+        let header = message.headers.as_ref().and_then(|headers| headers.get(TRACEPARENT));
+        headers.extend(header.map(|header| (sequence, header.as_str().to_owned())));
         pages.push(page(sequence, message.subject.to_string(), nanos, said(message)));
         pending
     }

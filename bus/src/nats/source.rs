@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::checkpoint::Checkpoint;
-use super::publish::{MAX_BATCH, NotStored, Outgoing};
+use super::publish::{MAX_BATCH, NotStored, Outgoing, pack};
 use super::reader::{Delivery, Reader};
 use super::state::{POSITION, State};
 use super::{Nats, NatsError};
@@ -19,7 +19,7 @@ use crate::handling::{Handling, back_off};
 use crate::metrics::Metrics;
 use crate::run::BusError;
 use crate::tenure::Share;
-use crate::{Batch, Emit, Lease, Pager, Position, Rejection, Source, Stage, message_subject};
+use crate::{Batch, Emit, Lease, Position, Rejection, Source, Stage, message_subject};
 
 /// How often the server is told that a long batch is still being handled.
 const PROGRESS: Duration = Duration::from_secs(20);
@@ -124,13 +124,13 @@ impl<S: Stage> SourceRunner<S> {
     /// Handles a batch and stores what it led to; whether to go on.
     async fn batch(&self, place: &mut Place, delivery: Delivery) -> Result<bool, BusError> {
         let spec = S::SPEC;
-        let Delivery { batch, last, pending } = delivery;
+        let Delivery { batch, headers, last, pending } = delivery;
         let progress = tokio::spawn(keep_alive(last.clone()));
         let _room = self.in_flight.acquire().await.expect("the semaphore is never closed");
         let (stage, metrics, cancel, lease) = (&*self.stage, &*self.metrics, &self.cancel, &self.lease);
         let handled = Handling { stage, metrics, cancel, lease, patience: None }.handle(&batch).await;
         progress.abort();
-        let Some(output) = handled.map_err(BusError::Stage)? else {
+        let Some(mut output) = handled.map_err(BusError::Stage)? else {
             // Told to stop while something outside is missing: the input stays where it is.
             return Ok(false);
         };
@@ -138,6 +138,7 @@ impl<S: Stage> SourceRunner<S> {
         self.store_dead(&batch, &output.rejected).await?;
         self.metrics.handled(&batch, &output, pending);
         let emits = !output.messages.is_empty();
+        self.metrics.tracer().draw(&batch, &headers, &mut output.messages);
         let moved = self.send(&mut place.checkpoint, output.messages, Some(sequence)).await?;
         if emits || spec.position == Position::Own {
             self.stage.stored(&self.source, sequence).await.map_err(BusError::Stage)?;
@@ -179,9 +180,11 @@ impl<S: Stage> SourceRunner<S> {
         let (state, entries) = self.nats.load_state(spec.name, &self.source).await?;
         let keeps_state = entries.iter().any(|(key, _)| key != POSITION);
         let position = checkpoint.as_ref().and_then(|checkpoint| checkpoint.position).max(state.position);
-        let resume = self.stage.resume(&self.source, position, entries).await.map_err(BusError::Stage)?;
+        let mut resume = self.stage.resume(&self.source, position, entries).await.map_err(BusError::Stage)?;
         self.nats.check_position(self.share.stream, resume.from).await?;
         self.store_dead_again(&resume.rejected).await?;
+        let unread = Batch { source: self.source.clone(), pages: Vec::new() };
+        self.metrics.tracer().draw(&unread, &[], &mut resume.pending);
         self.send(&mut checkpoint, resume.pending, None).await?;
         Ok((Place { checkpoint, state, keeps_state, unstored: 0, handled: 0 }, resume.from))
     }
@@ -206,7 +209,7 @@ impl<S: Stage> SourceRunner<S> {
         let mut rest = fresh.as_slice();
         while let Some(first) = rest.first() {
             let length = rest.iter().take_while(|emit| emit.sequence == first.sequence).count();
-            let mut pages = pages(&rest[..length]);
+            let mut pages: Vec<_> = pack(&rest[..length]).into_iter().map(|(page, _)| page).collect();
             if pages.len() >= MAX_BATCH {
                 // More than one atomic batch can hold. The first ones are stored before, each with an
                 // id; a crash in between stores them again, and their messages have the same ids.
@@ -223,6 +226,7 @@ impl<S: Stage> SourceRunner<S> {
             rest = &rest[length..];
         }
         self.send_part(checkpoint, part, target).await?;
+        self.metrics.tracer().stored(fresh.into_iter().flat_map(|emit| emit.traced.spans));
         Ok(true)
     }
 
@@ -304,17 +308,6 @@ impl<S: Stage> SourceRunner<S> {
         }
         Ok(())
     }
-}
-
-/// Packs messages into bodies for their subjects.
-fn pages(messages: &[Emit]) -> Vec<Outgoing> {
-    let mut pager = Pager::default();
-    let mut pages = Vec::new();
-    for message in messages {
-        pages.extend(pager.push(&message.subject, &message.line));
-    }
-    pages.extend(pager.close());
-    pages.into_iter().map(|(subject, body)| Outgoing::new(subject, body)).collect()
 }
 
 async fn keep_alive(message: jetstream::Message) {

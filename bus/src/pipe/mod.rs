@@ -104,6 +104,7 @@ impl<S: Stage, W: Write> Pipe<'_, S, W> {
         let Some(mut output) = handling.handle(&batch).await.map_err(BusError::Stage)? else { return Ok(false) };
         output.rejected.extend(rejected);
         self.metrics.handled(&batch, &output, 0);
+        self.metrics.tracer().draw(&batch, &[], &mut output.messages);
         self.write(Some(&Batch { source: Source::Pipe, pages: whole }), output)?;
         Ok(true)
     }
@@ -135,6 +136,7 @@ impl<S: Stage, W: Write> Pipe<'_, S, W> {
             self.out.write_all(&emit.line).and_then(|()| self.out.write_all(b"\n")).map_err(BusError::Output)?;
         }
         self.out.flush().map_err(BusError::Output)?;
+        self.metrics.tracer().stored(output.messages.into_iter().flat_map(|emit| emit.traced.spans));
         self.rejected += output.rejected.len() as u64;
         if let Some(batch) = batch {
             self.report(batch, &output.rejected)?;

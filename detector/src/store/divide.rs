@@ -35,7 +35,7 @@ impl History {
         let own: String = self.connection.query_row("SELECT current_database()", [], |row| row.get(0)).tried("name")?;
         whole::attach(&self.connection, files)?;
         self.connection.execute_batch(&format!("USE \"{own}\"")).tried("divide")?;
-        whole::unite_tables(&self.connection, files.len(), "temp.all_")?;
+        whole::unite_tables(&self.connection, files.len(), "TEMP VIEW all_")?;
         self.connection
             .execute_batch(
                 "CREATE TEMP TABLE own_places (provider VARCHAR, account VARCHAR, region VARCHAR, type VARCHAR)",

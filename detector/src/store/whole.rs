@@ -7,7 +7,7 @@ use duckdb::Connection;
 use super::{HistoryError, Tried, definitions, migrate, quoted};
 use crate::live::REPEATED;
 
-/// Attaches the files as `shard_0`, `shard_1`, ….
+/// Attaches the files as `shard_0`, `shard_1`, …, the last of which is the current database then.
 pub(super) fn attach(connection: &Connection, files: &[PathBuf]) -> Result<(), HistoryError> {
     for (index, file) in files.iter().enumerate() {
         let sql = format!("ATTACH {} AS shard_{index} (READ_ONLY)", quoted(file));
@@ -16,12 +16,13 @@ pub(super) fn attach(connection: &Connection, files: &[PathBuf]) -> Result<(), H
         connection.execute_batch(&format!("USE shard_{index}")).tried("read")?;
         migrate::check(connection)?;
     }
-    connection.execute_batch("USE memory").tried("read")
+    Ok(())
 }
 
 /// Views of all of them together, under the names that one file has.
 pub(super) fn unite(connection: &Connection, shards: usize) -> Result<(), HistoryError> {
-    unite_tables(connection, shards, "")?;
+    connection.execute_batch("USE memory").tried("read")?;
+    unite_tables(connection, shards, "VIEW ")?;
     definitions().try_for_each(|sql| connection.execute_batch(sql)).tried("read")?;
     let types = rows(connection, include_str!("shards/types.sql"), |row| {
         Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
@@ -35,12 +36,12 @@ pub(super) fn unite(connection: &Connection, shards: usize) -> Result<(), Histor
     storage(connection, shards)
 }
 
-/// The tables alone, each as a view whose name begins with `prefix`.
-pub(super) fn unite_tables(connection: &Connection, shards: usize, prefix: &str) -> Result<(), HistoryError> {
+/// The tables alone, each as a view: `what` is how its creation begins, up to its name or into it.
+pub(super) fn unite_tables(connection: &Connection, shards: usize, what: &str) -> Result<(), HistoryError> {
     for table in rows(connection, include_str!("shards/tables.sql"), |row| row.get::<_, String>(0))? {
         let all: Vec<String> = (0..shards).map(|index| format!("FROM shard_{index}.main.{table}")).collect();
         let all = all.join(if REPEATED.contains(&table.as_str()) { " UNION " } else { " UNION ALL " });
-        connection.execute_batch(&format!("CREATE VIEW {prefix}{table} AS {all}")).tried("read")?;
+        connection.execute_batch(&format!("CREATE {what}{table} AS {all}")).tried("read")?;
     }
     Ok(())
 }

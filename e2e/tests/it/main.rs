@@ -13,6 +13,7 @@ mod observers;
 mod rebuild;
 mod same;
 mod shards;
+mod traces;
 
 use elava_bus::{Client, NatsOptions, Progress};
 use elava_e2e::{Pipeline, Server, server, stored, until};
