@@ -63,6 +63,17 @@ impl Session {
 
     /// Starts a stage, and waits until it reads.
     pub(crate) async fn add(&mut self, name: &'static str, programs: &Programs, more: &[String]) -> anyhow::Result<()> {
+        self.join(name, programs, more).await?;
+        self.reading(name, inputs(name)).await
+    }
+
+    /// Starts an instance of a stage, which may have nothing to read yet.
+    pub(crate) async fn join(
+        &mut self,
+        name: &'static str,
+        programs: &Programs,
+        more: &[String],
+    ) -> anyhow::Result<()> {
         let policies = programs.policies.display().to_string();
         let arguments: &[&str] = match name {
             "detector" => &["--db", DATABASE],
@@ -73,7 +84,7 @@ impl Session {
         let mut stage = Stage::start(name, &programs.binaries, &self.server.url(), self.folder.path(), &arguments)?;
         stage.ready().await?;
         self.stages.push(stage);
-        self.reading(name, inputs(name)).await
+        Ok(())
     }
 
     /// Waits until every partition of these streams is read.

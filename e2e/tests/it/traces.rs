@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use chrono::{TimeDelta, Utc};
-use elava_e2e::{Collector, Estate, Pipeline, STAGES, SeenSpan, Server, StandIn, pipe, publish, scan_lines, stored, server};
+use elava_e2e::{
+    Collector, Estate, Pipeline, STAGES, SeenSpan, Server, StandIn, pipe, publish, scan_lines, server, stored,
+};
 use elava_schemas::{Timestamp, micros};
 use expect_test::expect;
 

@@ -95,7 +95,9 @@ impl Whole {
         });
         let done = done.and_then(|()| {
             let (statement, names) = (known.text(&plan.statement)?, known.names(parsed));
-            reader.execute_batch(&format!("CREATE TABLE {table} AS SELECT * FROM (\n{statement}\n){names}")).map_err(failed)
+            reader
+                .execute_batch(&format!("CREATE TABLE {table} AS SELECT * FROM (\n{statement}\n){names}"))
+                .map_err(failed)
         });
         for name in &names {
             reader.execute_batch(&format!("DROP TABLE IF EXISTS {name}")).map_err(failed)?;
