@@ -17,7 +17,7 @@ use crate::metrics::Metrics;
 use crate::nats::Nats;
 use crate::run::{BusError, DRAIN};
 use crate::service::Service;
-use crate::tenure::{Ended, Supply, Tenure};
+use crate::tenure::{About, Ended, Supply, Tenure};
 use crate::{Peers, Stage};
 
 /// An instance at work.
@@ -31,7 +31,7 @@ pub(crate) struct Instance<S: Stage> {
     in_flight: Arc<Semaphore>,
     peers: Peers,
     /// What stages that were opened say of themselves.
-    about: (UnboundedSender<(u16, Option<String>)>, UnboundedReceiver<(u16, Option<String>)>),
+    about: (UnboundedSender<About>, UnboundedReceiver<About>),
     tenures: JoinSet<Ended<S>>,
     /// Ends the tenure of a group.
     working: BTreeMap<u16, CancellationToken>,

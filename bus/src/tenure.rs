@@ -45,6 +45,9 @@ impl<S> Supply<S> {
     }
 }
 
+/// What others are to know of the stage of a group.
+pub(crate) type About = (u16, Option<String>);
+
 /// A stage at work on one group of partitions.
 pub(crate) struct Tenure<S> {
     pub(crate) group: u16,
@@ -60,7 +63,7 @@ pub(crate) struct Tenure<S> {
     /// Ends it in good order.
     pub(crate) cancel: CancellationToken,
     /// Told what others are to know of the stage.
-    pub(crate) about: UnboundedSender<(u16, Option<String>)>,
+    pub(crate) about: UnboundedSender<About>,
 }
 
 /// How a tenure has ended.

@@ -74,7 +74,7 @@ fn over_the_running_detector() {
         timeout: Duration::from_secs(2),
         memory: 64 << 20,
     };
-    detector.serve_sql(&options).expect("served");
+    detector.serve_sql(&options, elava_bus::Peers::default()).expect("served");
     let address = address.to_string();
     let ask = |arguments: &[&str]| folder.elava(&[&["--sql-addr", &address], arguments].concat());
     for (arguments, expected) in [

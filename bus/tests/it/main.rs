@@ -4,6 +4,7 @@ mod access;
 mod client;
 mod copier;
 mod delivery;
+mod groups;
 mod leases;
 mod limits;
 mod pipe;

@@ -64,7 +64,7 @@ pub enum SourceError {
         /// Which.
         file: PathBuf,
         /// Why.
-        source: HistoryError,
+        source: Box<HistoryError>,
     },
     /// The statement.
     #[error("{0}")]
@@ -97,7 +97,7 @@ impl Source {
     /// # Errors
     /// [`SourceError`].
     pub fn file(file: &Path) -> Result<Self, SourceError> {
-        let failed = |source| SourceError::File { file: file.to_owned(), source };
+        let failed = |error| SourceError::File { file: file.to_owned(), source: Box::new(error) };
         Ok(Self { connection: History::open_for_people(file).map_err(failed)?, place: Place::File })
     }
 
