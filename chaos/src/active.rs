@@ -94,7 +94,8 @@ impl World {
     /// The disk is everybody's: all detectors are struck.
     fn limit_history(&mut self, full: bool) -> anyhow::Result<()> {
         // enough for a page or two of the log that DuckDB writes ahead, too little for what follows
-        let written = fs::metadata(self.history.with_extension("duckdb.wal")).map_or(0, |metadata| metadata.len());
+        let logs = self.history.iter().map(|file| file.with_extension("duckdb.wal"));
+        let written = logs.map(|log| fs::metadata(log).map_or(0, |metadata| metadata.len())).max().unwrap_or(0);
         let limit = full.then_some(written + 4096);
         let detectors = self.instances.iter_mut().filter(|instance| instance.target.stage == READERS[0]);
         detectors.filter_map(|detector| detector.process.as_mut()).try_for_each(|process| limit_files(process, limit))

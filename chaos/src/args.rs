@@ -42,6 +42,9 @@ pub struct Args {
     /// How many freezes last for 65 s, longer than the server waits for an acknowledgement
     #[arg(long, default_value_t = 2)]
     long_freezes: u32,
+    /// In how many files the history is that is struck; the undisturbed one is one file
+    #[arg(long, default_value_t = 2)]
+    shards: u16,
     /// Folder of the stages' binaries [default: beside this one]
     #[arg(long, value_name = "DIR")]
     binaries: Option<PathBuf>,
@@ -83,6 +86,7 @@ impl Args {
             faults: self.faults as usize,
             kinds: kinds.to_vec(),
             long_freezes: self.long_freezes as usize,
+            shards: self.shards,
             folder: folder.to_owned(),
         }
     }

@@ -26,6 +26,8 @@ pub(crate) struct Setting {
     pub(crate) cloud: SocketAddr,
     /// What the server reserves for each stream.
     pub(crate) stream_bytes: u64,
+    /// In how many files the history is.
+    pub(crate) shards: u16,
 }
 
 #[derive(Debug)]
@@ -59,7 +61,7 @@ impl Instance {
     }
 
     fn command(&self) -> Command {
-        let Setting { programs, folder, config, cloud, stream_bytes } = &self.setting;
+        let Setting { programs, folder, config, cloud, stream_bytes, shards } = &self.setting;
         let stage = self.target.stage;
         let mut command = command(&programs.binaries.join(format!("elava-{stage}")));
         command
@@ -75,7 +77,9 @@ impl Instance {
             .arg(config)
             .env("ELAVA_STREAM_MAX_BYTES", stream_bytes.to_string());
         match stage {
-            "detector" => command.arg("--db").arg(history(folder)).args(["--sql-addr", "off"]),
+            "detector" => {
+                command.arg("--db").arg(history(folder)).args(["--sql-addr", "off", "--shards", &shards.to_string()])
+            }
             "enforcer" => command.arg("--policies").arg(&programs.policies),
             OBSERVER => command
                 .args(["--types", TYPES, "--regions", "us-east-1", "--interval", "3s", "--endpoint-url"])

@@ -32,7 +32,7 @@ pub use plan::Kind;
 use crate::feed::Feed;
 use crate::input::{Input, Size};
 use crate::plan::{Extent, instances, plan};
-use crate::run::Run;
+use crate::run::{Crowd, Run};
 
 /// What to do.
 #[derive(Clone, Debug)]
@@ -53,6 +53,8 @@ pub struct Options {
     pub kinds: Vec<Kind>,
     /// How many freezes last longer than the time after which the server delivers again.
     pub long_freezes: usize,
+    /// In how many files the history is that is struck.
+    pub shards: u16,
     /// Where everything is kept while it is needed, and when something differs.
     pub folder: PathBuf,
 }
@@ -60,11 +62,11 @@ pub struct Options {
 /// The command that repeats it.
 impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, resources, rounds, page_rows, cloud, faults, kinds, long_freezes, folder: _ } = self;
+        let Self { seed, resources, rounds, page_rows, cloud, faults, kinds, long_freezes, shards, folder: _ } = self;
         write!(
             f,
             "elava-chaos --seed {seed} --resources {resources} --rounds {rounds} --page-rows {page_rows} --cloud {cloud} \
-             --faults {faults} --long-freezes {long_freezes}"
+             --faults {faults} --long-freezes {long_freezes} --shards {shards}"
         )?;
         if kinds[..] != *Kind::value_variants() {
             let names: Vec<String> = kinds.iter().map(|kind| kind.name()).collect();
@@ -100,11 +102,13 @@ pub async fn run(programs: &Programs, options: &Options, out: &mut impl Write) -
     eprintln!("undisturbed");
     let run = |name: &str| options.folder.join(name);
     let feed = Feed { input: &input, rounds, faults: &[], mix: None, remembered };
-    let undisturbed = one(programs, &run("undisturbed"), feed, options.cloud, None, |_| 1).await?;
+    let crowd = Crowd { instances: |_| 1, shards: 1 };
+    let undisturbed = one(programs, &run("undisturbed"), feed, options.cloud, None, crowd).await?;
     eprintln!("disturbed");
     let mix = Some(fastrand::Rng::with_seed(seed ^ 0x317));
     let feed = Feed { input: &input, rounds, faults: &faults, mix, remembered };
-    let disturbed = one(programs, &run("disturbed"), feed, options.cloud, Some(seed), instances).await?;
+    let crowd = Crowd { instances, shards: options.shards };
+    let disturbed = one(programs, &run("disturbed"), feed, options.cloud, Some(seed), crowd).await?;
     let compared = compare::compare(&input, &undisturbed.outcome, &disturbed.outcome)?;
     Ok(report::print(out, &faults, [&undisturbed, &disturbed], &compared)?)
 }
@@ -115,7 +119,7 @@ async fn one(
     feed: Feed<'_>,
     cloud: usize,
     faulty: Option<u64>,
-    instances: fn(&str) -> usize,
+    crowd: Crowd,
 ) -> anyhow::Result<run::Ran> {
-    Run { programs, folder, feed, cloud, faulty, instances }.run().await
+    Run { programs, folder, feed, cloud, faulty, crowd }.run().await
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -30,7 +31,16 @@ pub(crate) struct Run<'a> {
     pub(crate) cloud: usize,
     /// By which a cloud that throttles and fails chooses its victims.
     pub(crate) faulty: Option<u64>,
+    pub(crate) crowd: Crowd,
+}
+
+/// How many there are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crowd {
+    /// Of each stage.
     pub(crate) instances: fn(&str) -> usize,
+    /// Files of the history.
+    pub(crate) shards: u16,
 }
 
 /// What came of it.
@@ -50,7 +60,7 @@ impl Run<'_> {
         ensure!(is_empty, "{} is not empty: it holds another run", self.folder.display());
         let cloud = Cloud::start(&self.programs.binaries, self.folder, self.cloud.max(1), self.faulty).await?;
         let stages = stages(self.cloud > 0);
-        let mut world = World::start(self.setting(&cloud), cloud, &stages, self.instances).await?;
+        let mut world = World::start(self.setting(&cloud), cloud, &stages, self.crowd.instances).await?;
         let live = (self.cloud > 0).then(|| tokio::spawn(world.cloud.live(world.js.clone())));
         let fed = self.feed.run(&mut world).await?;
         if let Some(live) = live {
@@ -65,6 +75,7 @@ impl Run<'_> {
         let stored = Stored::read(&world.js).await?;
         problems.extend(world.stop(|_| true).await);
         problems.extend(panics(self.folder)?);
+        join(self.programs, &history(self.folder), self.crowd.shards)?;
         let outcome = Outcome { history: history(self.folder), told: world.receiver.told(), stored, problems };
         Ok(Ran { outcome, fed, ended: world.ended.clone(), seconds: begun.elapsed().as_secs_f64() })
     }
@@ -78,8 +89,20 @@ impl Run<'_> {
             config: self.folder.join("elava.yaml"),
             cloud: cloud.address(),
             stream_bytes: self.feed.input.stream_bytes(),
+            shards: self.crowd.shards,
         }
     }
+}
+
+/// Makes one file of the history, to be compared.
+fn join(programs: &Programs, history: &Path, shards: u16) -> anyhow::Result<()> {
+    if shards == 1 {
+        return Ok(());
+    }
+    let mut reshard = Command::new(programs.binaries.join("elava-detector"));
+    let output = reshard.args(["reshard", "--to", "1", "--db"]).arg(history).output()?;
+    ensure!(output.status.success(), "the shards cannot be joined: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
 }
 
 /// No stage panics, whatever happens.

@@ -10,6 +10,7 @@ use anyhow::{Context as _, ensure};
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
 use elava_bus::{Client, NatsOptions, Progress, reads};
+use elava_detector::Shard;
 use elava_harness::{Folder, Server, Setup};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -37,7 +38,8 @@ pub(crate) struct World {
     pub(crate) js: Context,
     client: Client,
     pub(crate) active: Vec<Active>,
-    pub(crate) history: PathBuf,
+    /// Its files.
+    pub(crate) history: Vec<PathBuf>,
     /// How often a process has ended that was not killed, by stage and how.
     pub(crate) ended: BTreeMap<String, usize>,
 }
@@ -64,7 +66,8 @@ impl World {
                 started.push(Instance::start(target, address, setting.clone()).await?);
             }
         }
-        let (active, history, ended) = (Vec::new(), history(&setting.folder), BTreeMap::new());
+        let history = Shard::all(setting.shards).map(|shard| shard.file(&history(&setting.folder))).collect();
+        let (active, ended) = (Vec::new(), BTreeMap::new());
         Ok(Self { instances: started, server, cloud, receiver, js, client, active, history, ended })
     }
 
@@ -127,13 +130,14 @@ impl World {
     /// Waits until nothing is wrong and everything is handled.
     pub(crate) async fn settled(&mut self, patience: Duration) -> anyhow::Result<()> {
         let deadline = Instant::now() + patience;
+        let shards = u16::try_from(self.history.len()).expect("there are few");
         let mut quiet = 0;
         let mut last = None;
         while quiet < 6 {
-            ensure!(Instant::now() < deadline, "not settled within {patience:?}: {}", stuck(last.as_deref()));
+            ensure!(Instant::now() < deadline, "not settled within {patience:?}: {}", stuck(last.as_deref(), shards));
             self.meanwhile(sleep(ASK)).await?;
             let progress = self.progress().await?;
-            let idle = self.active.is_empty() && progress.as_deref().is_some_and(|all| Progress::are_idle(all, 1));
+            let idle = self.active.is_empty() && progress.as_deref().is_some_and(|all| Progress::are_idle(all, shards));
             quiet = if idle { quiet + 1 } else { 0 };
             last = progress.or(last);
         }
@@ -158,14 +162,19 @@ impl World {
     }
 }
 
-fn stuck(progress: Option<&[Progress]>) -> String {
+fn stuck(progress: Option<&[Progress]>, shards: u16) -> String {
     let Some(progress) = progress else { return "the server does not answer".to_owned() };
     let waiting = progress.iter().filter(|one| !one.is_idle());
     let waiting = waiting.map(|one| {
         let Progress { stage, stream, partition, pending, in_progress, reading } = one;
         format!("{stage} {stream} {partition}: {pending} pending, {in_progress} in progress, reading: {reading}")
     });
-    format!("{} of {} partitions; {}", progress.len(), reads::partitions(1), waiting.collect::<Vec<_>>().join("; "))
+    format!(
+        "{} of {} partitions; {}",
+        progress.len(),
+        reads::partitions(shards),
+        waiting.collect::<Vec<_>>().join("; ")
+    )
 }
 
 async fn connect(url: &str) -> anyhow::Result<(Context, Client)> {
