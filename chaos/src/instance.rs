@@ -56,6 +56,11 @@ impl Instance {
         Ok(self.process.take().map_or(Ok(()), |mut process| process.kill())?)
     }
 
+    /// What it logs, over all its lives.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.setting.folder.join(format!("{}.log", self.name()))
+    }
+
     pub(crate) fn name(&self) -> String {
         format!("{}-{}", self.target.stage, self.target.number)
     }

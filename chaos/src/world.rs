@@ -2,6 +2,8 @@
 //! at the moment.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Seek, SeekFrom};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,6 +31,11 @@ const ANSWER: Duration = Duration::from_secs(3);
 /// How long a stage may take to end: 25 s, as promised, and a busy machine.
 const END: Duration = Duration::from_secs(60);
 
+/// The stage that tells people.
+const NOTIFIER: &str = "notifier";
+/// What a stage says when a lease of its own is gone.
+const LOST: [&str; 2] = ["lease not renewed in time", "lease lost"];
+
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) instances: Vec<Instance>,
@@ -40,6 +47,8 @@ pub(crate) struct World {
     pub(crate) active: Vec<Active>,
     /// Its files.
     pub(crate) history: Vec<PathBuf>,
+    /// How much of the notifiers' logs has been read.
+    heard: BTreeMap<PathBuf, u64>,
     /// How often a process has ended that was not killed, by stage and how.
     pub(crate) ended: BTreeMap<String, usize>,
 }
@@ -67,8 +76,8 @@ impl World {
             }
         }
         let history = Shard::all(setting.shards).map(|shard| shard.file(&history(&setting.folder))).collect();
-        let (active, ended) = (Vec::new(), BTreeMap::new());
-        Ok(Self { instances: started, server, cloud, receiver, js, client, active, history, ended })
+        let (active, ended, heard) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        Ok(Self { instances: started, server, cloud, receiver, js, client, active, history, heard, ended })
     }
 
     /// Does something, and looks after everything meanwhile.
@@ -86,11 +95,32 @@ impl World {
     /// Undoes what is over, and starts again what has ended, as a supervisor does.
     pub(crate) async fn tend(&mut self) -> anyhow::Result<()> {
         self.undo_due(Instant::now()).await?;
+        self.hear_of_leases()?;
         for instance in &mut self.instances {
             let Some(process) = &mut instance.process else { continue };
             if let Some(status) = process.ended()? {
                 *self.ended.entry(format!("{} ended with {status}", instance.target.stage)).or_default() += 1;
                 instance.revive()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A notifier that has lost its lease, as on a machine with too much to do, may be repeated by the next one.
+    fn hear_of_leases(&mut self) -> anyhow::Result<()> {
+        let notifiers = self.instances.iter().filter(|instance| instance.target.stage == NOTIFIER);
+        for log in notifiers.map(Instance::log) {
+            let heard = self.heard.entry(log.clone()).or_default();
+            let Ok(mut file) = fs::File::open(&log) else { continue };
+            if file.metadata()?.len() <= *heard {
+                continue;
+            }
+            file.seek(SeekFrom::Start(*heard))?;
+            let mut news = Vec::new();
+            *heard += file.read_to_end(&mut news)? as u64;
+            let news = String::from_utf8_lossy(&news);
+            if LOST.iter().any(|words| news.contains(words)) {
+                self.receiver.excuse();
             }
         }
         Ok(())

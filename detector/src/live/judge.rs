@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value};
 
+use super::results::ResultTable;
 use super::vocabulary::Vocabulary;
 use crate::shard::Shard;
 use crate::watchdog::Ended;
@@ -82,8 +83,9 @@ fn after_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     (ends && first.eq_ignore_ascii_case(word)).then(|| rest.trim_start())
 }
 
-/// Judges what DuckDB's `json_serialize_sql` said of a statement.
-pub(super) fn judge(parsed: &str, vocabulary: &Vocabulary) -> Result<(), Refusal> {
+/// Judges what DuckDB's `json_serialize_sql` said of a statement, for which `result` may have parts.
+pub(super) fn judge(parsed: &str, vocabulary: &Vocabulary, result: Option<ResultTable>) -> Result<(), Refusal> {
+    let allowed = Allowed { vocabulary, result };
     // serde_json goes 128 deep
     let parsed: Value = serde_json::from_str(parsed).map_err(|_| Refusal::Deep)?;
     if parsed["error"] != Value::Bool(false) {
@@ -95,45 +97,51 @@ pub(super) fn judge(parsed: &str, vocabulary: &Vocabulary) -> Result<(), Refusal
         });
     }
     match parsed["statements"].as_array().map(Vec::as_slice) {
-        Some([statement]) => walk(statement, vocabulary),
+        Some([statement]) => walk(statement, &allowed),
         _ => Err(Refusal::NotOne),
     }
 }
 
-fn walk(node: &Value, vocabulary: &Vocabulary) -> Result<(), Refusal> {
+/// What a statement may refer to.
+struct Allowed<'a> {
+    vocabulary: &'a Vocabulary,
+    result: Option<ResultTable>,
+}
+
+fn walk(node: &Value, allowed: &Allowed) -> Result<(), Refusal> {
     match node {
-        Value::Array(nodes) => nodes.iter().try_for_each(|node| walk(node, vocabulary)),
-        Value::Object(fields) if text(fields, "type") == "TABLE_FUNCTION" => walk_rows(fields, vocabulary),
+        Value::Array(nodes) => nodes.iter().try_for_each(|node| walk(node, allowed)),
+        Value::Object(fields) if text(fields, "type") == "TABLE_FUNCTION" => walk_rows(fields, allowed),
         Value::Object(fields) => {
-            check(fields, vocabulary)?;
-            fields.values().try_for_each(|node| walk(node, vocabulary))
+            check(fields, allowed)?;
+            fields.values().try_for_each(|node| walk(node, allowed))
         }
         _ => Ok(()),
     }
 }
 
 /// A table function; its arguments are values again.
-fn walk_rows(fields: &Map<String, Value>, vocabulary: &Vocabulary) -> Result<(), Refusal> {
+fn walk_rows(fields: &Map<String, Value>, allowed: &Allowed) -> Result<(), Refusal> {
     let Some(Value::Object(function)) = fields.get("function") else { return Err(Refusal::NotARead) };
     let name = text(function, "function_name");
-    if !vocabulary.allows_rows_of(name) {
+    if !allowed.vocabulary.allows_rows_of(name) {
         return Err(Refusal::Rows(format!("{name}()")));
     }
     let others = fields.iter().filter(|(name, _)| *name != "function").map(|(_, node)| node);
-    function.values().chain(others).try_for_each(|node| walk(node, vocabulary))
+    function.values().chain(others).try_for_each(|node| walk(node, allowed))
 }
 
-fn check(fields: &Map<String, Value>, vocabulary: &Vocabulary) -> Result<(), Refusal> {
+fn check(fields: &Map<String, Value>, allowed: &Allowed) -> Result<(), Refusal> {
     match text(fields, "type") {
         "BASE_TABLE" => {
             let schema = [text(fields, "catalog_name"), text(fields, "schema_name")];
-            check_table(schema, text(fields, "table_name"), vocabulary)?;
+            check_table(schema, text(fields, "table_name"), allowed)?;
         }
         kind if kind.ends_with("_NODE") && !QUERY_NODES.contains(&kind) => return Err(Refusal::NotARead),
         _ => {}
     }
     match fields.get("function_name").and_then(Value::as_str) {
-        Some(name) if !vocabulary.allows(name) => Err(Refusal::Function(format!("{name}()"))),
+        Some(name) if !allowed.vocabulary.allows(name) => Err(Refusal::Function(format!("{name}()"))),
         _ => Ok(()),
     }
 }
@@ -144,10 +152,13 @@ fn text<'a>(fields: &'a Map<String, Value>, name: &str) -> &'a str {
 
 const QUERY_NODES: &[&str] = &["SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"];
 
-fn check_table(schema: [&str; 2], table: &str, vocabulary: &Vocabulary) -> Result<(), Refusal> {
+fn check_table(schema: [&str; 2], table: &str, allowed: &Allowed) -> Result<(), Refusal> {
+    if allowed.result.is_some_and(|result| result.has_part(schema, table)) {
+        return Ok(());
+    }
     let is_one_of = |name: &str, names: &[&str]| names.iter().any(|one| name.eq_ignore_ascii_case(one));
     // What the catalog does not have, DuckDB looks for among files: all parts of a name together, with dots between.
-    let may_be_a_file = if schema == ["", ""] { table.contains('.') } else { !vocabulary.has_relation(table) };
+    let may_be_a_file = if schema == ["", ""] { table.contains('.') } else { !allowed.vocabulary.has_relation(table) };
     let refused = may_be_a_file
         || schema.iter().any(|name| is_one_of(name, &["elava_results", "elava_export", "temp", "system"]))
         || is_one_of(table, &["duckdb_logs", "duckdb_secrets"]);
@@ -165,7 +176,7 @@ mod tests {
         let parsed: String = connection
             .query_row("SELECT json_serialize_sql(?::VARCHAR)", [query], |row| row.get(0))
             .expect("an answer");
-        judge(&parsed, vocabulary).map_or_else(|refusal| refusal.to_string(), |()| "runs".to_owned())
+        judge(&parsed, vocabulary, None).map_or_else(|refusal| refusal.to_string(), |()| "runs".to_owned())
     }
 
     #[test]

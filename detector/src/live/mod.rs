@@ -20,8 +20,9 @@ mod whole;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use duckdb::{Connection, params};
+use duckdb::Connection;
 use elava_bus::Peers;
 
 pub use address::{Address, DEFAULT_ADDRESS, Exposed};
@@ -73,12 +74,13 @@ pub enum LiveError {
     Thread(#[source] std::io::Error),
 }
 
+/// How often to look whether an address has become free.
+const LOOK: Duration = Duration::from_millis(500);
 /// Shards that are opened at once by one process must not find the same port free.
 static SERVING: Mutex<()> = Mutex::new(());
 
 /// A served history; stops when dropped.
 pub(crate) struct LiveSql {
-    uri: String,
     address: SocketAddr,
     readers: Arc<Readers>,
     _ticker: Background,
@@ -112,14 +114,16 @@ impl LiveSql {
             .execute_batch(&format!("SET GLOBAL allowed_directories = [{}]", quoted(&exports.join(""))))
             .map_err(tried("allow exports"))?;
         control.execute_batch(include_str!("lock.sql")).map_err(tried("lock the configuration"))?;
-        let uri = format!("quack:{address}");
-        control
-            .query_row(include_str!("serve.sql"), params![uri, token.secret(), !address.ip().is_loopback()], |_| Ok(()))
-            .map_err(|_| LiveError::Serve)?;
+        readers.serve(address, &token)?;
         let looked_after = Arc::clone(&readers);
-        let ticker = look_after("sql-watchdog", move || looked_after.tick()).map_err(LiveError::Thread)?;
+        let front = Front::beside(address, options.address, token);
+        let tick = move || {
+            looked_after.tick();
+            front.iter().for_each(|front| front.look(&looked_after));
+        };
+        let ticker = look_after("sql-watchdog", tick).map_err(LiveError::Thread)?;
         tracing::info!(%address, token = %options.token, "live SQL is served");
-        Ok(Self { uri, address, readers, _ticker: ticker })
+        Ok(Self { address, readers, _ticker: ticker })
     }
 }
 
@@ -147,14 +151,44 @@ impl LiveSql {
     }
 }
 
+/// The address that people know, of a process that serves several shards: one of them serves there, and another one as
+/// soon as that shard is another detector's.
+struct Front {
+    address: SocketAddr,
+    token: Token,
+    next: Mutex<Option<Instant>>,
+}
+
+impl Front {
+    fn beside(own: SocketAddr, known: SocketAddr, token: Token) -> Option<Self> {
+        (own != known).then(|| Self { address: known, token, next: Mutex::new(Some(Instant::now())) })
+    }
+
+    /// Serves there too, once nobody does.
+    fn look(&self, readers: &Readers) {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if next.is_none_or(|next| now < next) {
+            return;
+        }
+        let _turn = SERVING.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_served = is_free(self.address).is_ok() && readers.serve(self.address, &self.token).is_ok();
+        *next = (!is_served).then(|| now + LOOK);
+    }
+}
+
+/// Quack shares a port that somebody else serves already without a word.
+fn is_free(address: SocketAddr) -> Result<(), LiveError> {
+    TcpListener::bind(address).map(drop).map_err(|source| LiveError::Listen { address, source })
+}
+
 /// The address itself, or, where a process may serve several shards, one of the next ports.
 fn free_address(first: SocketAddr, shard: Shard) -> Result<SocketAddr, LiveError> {
     let mut last = None;
     for address in (0..shard.of).map(|step| SocketAddr::new(first.ip(), first.port().saturating_add(step))) {
-        // Quack shares a port that somebody else serves already without a word
-        match TcpListener::bind(address) {
-            Ok(_) => return Ok(address),
-            Err(source) => last = last.or(Some(LiveError::Listen { address, source })),
+        match is_free(address) {
+            Ok(()) => return Ok(address),
+            Err(error) => last = last.or(Some(error)),
         }
     }
     Err(last.expect("at least one was tried"))
@@ -162,6 +196,6 @@ fn free_address(first: SocketAddr, shard: Shard) -> Result<SocketAddr, LiveError
 
 impl Drop for LiveSql {
     fn drop(&mut self) {
-        self.readers.close(&self.uri);
+        self.readers.close();
     }
 }

@@ -1,5 +1,6 @@
 //! Connections of our own on which readers' statements run.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,9 +8,11 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use duckdb::{Connection, params};
 
+use super::LiveError;
 use super::args::LiveOptions;
 use super::judge::{Refusal, judge};
 use super::results::{ResultTable, Results};
+use super::token::Token;
 use super::vocabulary::Vocabulary;
 use super::whole::{Whole, at};
 use crate::watchdog::Watchdog;
@@ -34,6 +37,8 @@ pub(crate) struct Readers {
     results: Mutex<Results>,
     vocabulary: Mutex<Vocabulary>,
     watchdog: Arc<Watchdog>,
+    /// Where they are served.
+    served: Mutex<Vec<String>>,
 }
 
 /// Connections that wait for something to run.
@@ -82,21 +87,25 @@ impl Readers {
             results: Mutex::default(),
             vocabulary: Mutex::new(Vocabulary::load(connection)?),
             watchdog: Watchdog::new(options.timeout),
+            served: Mutex::default(),
         })
     }
 
     /// Runs a query and names the table that holds its result.
     pub(super) fn query(&self, session: &str, query: &str) -> Result<ResultTable, Refusal> {
-        let parsed = self.judge(query)?;
+        let parsed = self.judge(query, None)?;
         self.run(&self.people, session, |reader, table| match &self.whole {
             None => create(reader, table, query),
-            Some(whole) => whole.answer(reader, &parsed, (Utc::now().timestamp_micros(), table)),
+            Some(whole) => {
+                let judge = |text: &str, result| self.judge(text, result).map(drop);
+                whole.answer(reader, &parsed, (Utc::now().timestamp_micros(), table), &judge)
+            }
         })
     }
 
     /// Runs a query of another shard, which is about this one alone.
     pub(super) fn query_shard(&self, session: &str, query: &str, moment: i64) -> Result<ResultTable, Refusal> {
-        self.judge(query)?;
+        self.judge(query, None)?;
         self.run(&self.shards, session, |reader, table| at(reader, moment, || create(reader, table, query)))
     }
 
@@ -123,7 +132,7 @@ impl Readers {
 
     /// Explains `query`; `text` is the whole statement.
     pub(super) fn explain(&self, session: &str, text: &str, query: &str) -> Result<ResultTable, Refusal> {
-        self.judge(query)?;
+        self.judge(query, None)?;
         let explain = |reader: &Connection, table: ResultTable| {
             let plan: Vec<(String, String)> =
                 reader.prepare(text)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
@@ -138,17 +147,17 @@ impl Readers {
     }
 
     /// What DuckDB's parser says of a query that may run.
-    fn judge(&self, query: &str) -> Result<String, Refusal> {
+    fn judge(&self, query: &str, result: Option<ResultTable>) -> Result<String, Refusal> {
         let own = lock(&self.own);
         let failed = |error: duckdb::Error| Refusal::Failed(error.to_string());
         let parsed: String =
             own.query_row("SELECT json_serialize_sql(?::VARCHAR)", [query], |row| row.get(0)).map_err(failed)?;
         let mut vocabulary = lock(&self.vocabulary);
-        match judge(&parsed, &vocabulary) {
+        match judge(&parsed, &vocabulary, result) {
             // unless it has come since the last look
             Err(Refusal::Rows(_)) => {
                 vocabulary.look_again(&own).map_err(failed)?;
-                judge(&parsed, &vocabulary)
+                judge(&parsed, &vocabulary, result)
             }
             judged => judged,
         }?;
@@ -196,12 +205,24 @@ impl Readers {
         }
     }
 
-    /// Ends what runs, and the server at `uri`.
-    pub(super) fn close(&self, uri: &str) {
+    /// Serves them there from now on. DuckDB's words are not told: they may quote the token.
+    pub(super) fn serve(&self, address: SocketAddr, token: &Token) -> Result<(), LiveError> {
+        let uri = format!("quack:{address}");
+        let parameters = params![uri, token.secret(), !address.ip().is_loopback()];
+        let served = lock(&self.own).query_row(include_str!("serve.sql"), parameters, |_| Ok(()));
+        served.map_err(|_| LiveError::Serve)?;
+        lock(&self.served).push(uri);
+        Ok(())
+    }
+
+    /// Ends what runs, and the servers.
+    pub(super) fn close(&self) {
         self.watchdog.close();
-        let stopped = lock(&self.own).query_row("SELECT count(*) FROM quack_stop(?)", [uri], |_| Ok(()));
-        if let Err(error) = stopped {
-            tracing::debug!(%error, "the SQL server does not run any more");
+        for uri in lock(&self.served).drain(..) {
+            let stopped = lock(&self.own).query_row("SELECT count(*) FROM quack_stop(?)", [uri], |_| Ok(()));
+            if let Err(error) = stopped {
+                tracing::debug!(%error, "the SQL server does not run any more");
+            }
         }
     }
 }

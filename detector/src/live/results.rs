@@ -14,6 +14,11 @@ const MOST: usize = 32;
 pub(super) struct ResultTable(u64);
 
 impl ResultTable {
+    /// Whether a table is one of [`Self::part`].
+    pub(super) fn has_part(self, schema: [&str; 2], table: &str) -> bool {
+        schema == ["elava_results", "main"] && table.starts_with(&format!("part_{}_", self.0))
+    }
+
     /// Where the rows of one relation of its statement are gathered: database, schema, table.
     pub(super) fn part(self, number: usize) -> [String; 3] {
         ["elava_results".to_owned(), "main".to_owned(), format!("part_{}_{number}", self.0)]

@@ -1,10 +1,10 @@
 //! `elava export`: a copy of the history, for offline and shared reading.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Args;
-use elava_bus::Client;
+use elava_bus::{Client, RequestError};
 use elava_detector::export::{EXPORT_SUBJECT, Export, ExportFormat, ExportRequest};
 use elava_detector::{History, Shard, shards_of};
 use serde_json::json;
@@ -15,6 +15,8 @@ use crate::args::From;
 use crate::ask::{AskError, request};
 use crate::show::{self, Row};
 
+/// How long to wait for a shard that changes hands.
+const TAKE_OVER: Duration = Duration::from_secs(15);
 /// What a table of it shows.
 const COLUMNS: [&str; 4] = ["table", "rows", "bytes", "path"];
 
@@ -67,9 +69,22 @@ impl ExportArgs {
         }
         let mut rows = Vec::new();
         for shard in 0..shards {
-            rows.extend(request(&self.from, &format!("{EXPORT_SUBJECT}.{shard}"), &body).await?);
+            rows.extend(self.ask_shard(&format!("{EXPORT_SUBJECT}.{shard}"), &body).await?);
         }
         Ok(summed(rows))
+    }
+
+    /// Asks one, and again while it is between two detectors.
+    async fn ask_shard(&self, subject: &str, body: &ExportRequest) -> Result<Vec<Row>, CommandError> {
+        let begun = Instant::now();
+        loop {
+            match request(&self.from, subject, body).await {
+                Err(AskError::Request(RequestError::Nobody(_))) if begun.elapsed() < TAKE_OVER => {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+                answer => return Ok(answer?),
+            }
+        }
     }
 
     /// Exports files that nobody holds.

@@ -61,18 +61,20 @@ impl Whole {
         Self { shard, peers, token }
     }
 
-    /// Puts the answer to a statement, as `json_serialize_sql` gives it, into `table`.
+    /// Puts the answer to a statement, as `json_serialize_sql` gives it, into `table`. What is run in its place here
+    /// passes `judge` as well, which is told of the tables that were made for it.
     pub(super) fn answer(
         &self,
         reader: &Connection,
         parsed: &str,
         (moment, table): (i64, ResultTable),
+        judge: &dyn Fn(&str, Option<ResultTable>) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
         let parsed: Value = serde_json::from_str(parsed).map_err(|_| Refusal::Deep)?;
         let begun = Instant::now();
         loop {
             // a shard is between two detectors for some seconds, and is known to be a moment later
-            match at(reader, moment, || self.try_answer(reader, &parsed, (moment, table))) {
+            match at(reader, moment, || self.try_answer(reader, &parsed, (moment, table), judge)) {
                 Err(Refusal::Away(_)) if begun.elapsed() < TAKE_OVER => std::thread::sleep(PAUSE),
                 done => return done,
             }
@@ -84,17 +86,24 @@ impl Whole {
         reader: &Connection,
         parsed: &Value,
         (moment, table): (i64, ResultTable),
+        judge: &dyn Fn(&str, Option<ResultTable>) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
-        let (others, known) = (self.others()?, Known(reader));
+        let known = Known(reader);
         let plan = plan(parsed, &known, &|number| table.part(number))?;
+        let others = if plan.parts.is_empty() { Vec::new() } else { self.others()? };
         let names: Vec<String> = (0..plan.parts.len()).map(|number| table.part(number).join(".")).collect();
         let done = plan.parts.iter().zip(&names).try_for_each(|(part, name)| {
-            let (own, remote) =
-                (known.text(&part.query)?, format!("{MARK}{moment}{MARK_END}{}", known.text(&part.query)?));
+            let own = known.text(&part.query)?;
+            // one that only others know is judged by them
+            if known.columns(&part.query).is_some() {
+                judge(&own, None)?;
+            }
+            let remote = format!("{MARK}{moment}{MARK_END}{own}");
             self.gather(reader, part, name, (&own, &remote), &others)
         });
         let done = done.and_then(|()| {
             let (statement, names) = (known.text(&plan.statement)?, known.names(parsed));
+            judge(&statement, Some(table))?;
             reader
                 .execute_batch(&format!("CREATE TABLE {table} AS SELECT * FROM (\n{statement}\n){names}"))
                 .map_err(failed)
@@ -138,7 +147,12 @@ impl Whole {
             return Err(away.map_or(Refusal::Failed(error), |(shard, _)| Refusal::Away(*shard)));
         }
         // a resource type that some shards have not seen
-        let has = format!("{}{}{MARK_END}{}", MARK, 0, include_str!("has.sql").replace("$name", &part.relation));
+        let has = format!(
+            "{}{}{MARK_END}{}",
+            MARK,
+            0,
+            include_str!("has.sql").replace("$name", &part.relation.replace('\'', "''"))
+        );
         let (_, has_own) = of_one_shard(&has).expect("it is marked");
         let questions =
             std::iter::once(has_own.to_owned()).chain(others.iter().map(|(_, address)| self.remote(address, &has)));

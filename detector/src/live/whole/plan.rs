@@ -151,6 +151,10 @@ impl Planner<'_> {
         source["alias"] = json!(alias);
         source["sample"] = Value::Null;
         source["column_name_alias"] = json!([]);
+        if !is_macro {
+            // each shard's file has a name of its own
+            source["catalog_name"] = json!("");
+        }
         let available = self.catalog.columns(&select(json!([star()]), source.clone(), Value::Null));
         let wanted = self.wanted(node, &alias, available.as_deref(), order.as_ref());
         let pushed = available.map_or(Value::Null, |columns| pushed(condition, &alias, &columns));
