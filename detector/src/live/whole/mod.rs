@@ -26,6 +26,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// What Quack says when a detector serves no more where it did.
 const AWAY: [&str; 3] = ["Invalid connection id", "Could not connect", "Failed to send message"];
 
+/// Whether a statement may run, for which the result may have tables.
+type Judge<'a> = dyn Fn(&str, Option<ResultTable>) -> Result<(), Refusal> + 'a;
+
 /// The other shards.
 pub(crate) struct Whole {
     shard: Shard,
@@ -68,7 +71,7 @@ impl Whole {
         reader: &Connection,
         parsed: &str,
         (moment, table): (i64, ResultTable),
-        judge: &dyn Fn(&str, Option<ResultTable>) -> Result<(), Refusal>,
+        judge: &Judge,
     ) -> Result<(), Refusal> {
         let parsed: Value = serde_json::from_str(parsed).map_err(|_| Refusal::Deep)?;
         let begun = Instant::now();
@@ -86,7 +89,7 @@ impl Whole {
         reader: &Connection,
         parsed: &Value,
         (moment, table): (i64, ResultTable),
-        judge: &dyn Fn(&str, Option<ResultTable>) -> Result<(), Refusal>,
+        judge: &Judge,
     ) -> Result<(), Refusal> {
         let known = Known(reader);
         let plan = plan(parsed, &known, &|number| table.part(number))?;
