@@ -9,6 +9,7 @@
 mod address;
 mod admit;
 mod args;
+mod doors;
 mod extension;
 mod judge;
 mod readers;
@@ -17,11 +18,11 @@ mod token;
 mod vocabulary;
 mod whole;
 
-use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use duckdb::{Connection, params};
+use duckdb::Connection;
 use elava_bus::Peers;
 
 pub use address::{Address, DEFAULT_ADDRESS, Exposed};
@@ -29,16 +30,20 @@ pub use args::{LiveArgs, LiveOptions, TokenSource};
 pub use extension::{Extension, ExtensionError};
 pub use token::{TOKEN_VARIABLE, Token, TokenError, token_file};
 
-use crate::background::Background;
+use crate::background::{Background, Stopped};
 use crate::shard::Shard;
 use crate::store::quoted;
 use crate::watchdog::look_after;
 pub(crate) use readers::Readers;
 pub(crate) use whole::REPEATED;
+use doors::Doors;
 use whole::{About, Whole};
 
 /// What the detector needs for itself; a reader's share comes on top.
 const DETECTOR_MEMORY: u64 = 256 << 20;
+
+/// How often it is looked whether nobody serves the address that was asked for any more.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Why the history is not served.
 #[derive(Debug, thiserror::Error)]
@@ -75,9 +80,10 @@ pub enum LiveError {
 
 /// A served history; stops when dropped.
 pub(crate) struct LiveSql {
-    uri: String,
-    address: SocketAddr,
+    doors: Arc<Doors>,
     readers: Arc<Readers>,
+    /// Only where there are several shards.
+    looker: Option<Background>,
     _ticker: Background,
 }
 
@@ -93,10 +99,12 @@ impl LiveSql {
     ) -> Result<Self, LiveError> {
         let tried = |action| move |source| LiveError::Sql { action, source };
         let control = connection.try_clone().map_err(tried("open a connection"))?;
-        let address = free_address(options.address, shard)?;
+        // before anything is changed for the sake of what cannot be
+        doors::free(options.address, shard)?;
         let token = options.token.get()?;
         options.extension.load(&control)?;
-        let whole = (shard.of > 1).then(|| Whole::new(shard, peers, token.clone()));
+        let is_sharded = shard.of > 1;
+        let whole = is_sharded.then(|| Whole::new(shard, peers, token.clone()));
         let readers = Arc::new(Readers::open(&control, options, whole).map_err(tried("prepare the readers"))?);
         admit::register(&control, &readers).map_err(tried("register the judge"))?;
         let memory = DETECTOR_MEMORY + options.memory;
@@ -107,14 +115,18 @@ impl LiveSql {
             .execute_batch(&format!("SET GLOBAL allowed_directories = [{}]", quoted(&exports.join(""))))
             .map_err(tried("allow exports"))?;
         control.execute_batch(include_str!("lock.sql")).map_err(tried("lock the configuration"))?;
-        let uri = format!("quack:{address}");
-        control
-            .query_row(include_str!("serve.sql"), params![uri, token.secret(), !address.ip().is_loopback()], |_| Ok(()))
-            .map_err(|_| LiveError::Serve)?;
+        let doors = Arc::new(Doors::open(control, options.address, shard, token)?);
         let looked_after = Arc::clone(&readers);
         let ticker = look_after("sql-watchdog", move || looked_after.tick()).map_err(LiveError::Thread)?;
-        tracing::info!(%address, token = %options.token, "live SQL is served");
-        Ok(Self { uri, address, readers, _ticker: ticker })
+        let door = Arc::clone(&doors);
+        let look = move |stopped: &Stopped| {
+            while stopped.rest(LOOK) {
+                door.take_first();
+            }
+        };
+        let looker = is_sharded.then(|| Background::start("sql-doors", look)).transpose().map_err(LiveError::Thread)?;
+        tracing::info!(address = %doors.own, token = %options.token, "live SQL is served");
+        Ok(Self { doors, readers, looker, _ticker: ticker })
     }
 }
 
@@ -127,12 +139,12 @@ impl LiveSql {
     /// How other shards reach this one: an address that is no particular one by the name of the machine, as containers
     /// of one network do.
     pub(crate) fn about(&self) -> String {
-        let host = match self.address.ip() {
+        let host = match self.doors.own.ip() {
             ip if ip.is_unspecified() => elava_bus::host(),
             std::net::IpAddr::V6(ip) => format!("[{ip}]"),
             std::net::IpAddr::V4(ip) => ip.to_string(),
         };
-        let about = About { sql: format!("{host}:{}", self.address.port()) };
+        let about = About { sql: format!("{host}:{}", self.doors.own.port()) };
         serde_json::to_string(&about).expect("texts serialise")
     }
 
@@ -142,21 +154,11 @@ impl LiveSql {
     }
 }
 
-/// The address itself, or, where a process may serve several shards, one of the next ports.
-fn free_address(first: SocketAddr, shard: Shard) -> Result<SocketAddr, LiveError> {
-    let mut last = None;
-    for address in (0..shard.of).map(|step| SocketAddr::new(first.ip(), first.port().saturating_add(step))) {
-        // Quack shares a port that somebody else serves already without a word
-        match TcpListener::bind(address) {
-            Ok(_) => return Ok(address),
-            Err(source) => last = last.or(Some(LiveError::Listen { address, source })),
-        }
-    }
-    Err(last.expect("at least one was tried"))
-}
-
 impl Drop for LiveSql {
     fn drop(&mut self) {
-        self.readers.close(&self.uri);
+        // or it would open what is closed now
+        drop(self.looker.take());
+        self.readers.close();
+        self.doors.close();
     }
 }

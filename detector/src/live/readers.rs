@@ -195,13 +195,9 @@ impl Readers {
         }
     }
 
-    /// Ends what runs, and the server at `uri`.
-    pub(super) fn close(&self, uri: &str) {
+    /// Ends what runs.
+    pub(super) fn close(&self) {
         self.watchdog.close();
-        let stopped = lock(&self.own).query_row("SELECT count(*) FROM quack_stop(?)", [uri], |_| Ok(()));
-        if let Err(error) = stopped {
-            tracing::debug!(%error, "the SQL server does not run any more");
-        }
     }
 }
 

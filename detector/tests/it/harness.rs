@@ -47,7 +47,7 @@ impl Bench {
     }
 
     pub(crate) fn try_serve(&mut self, options: &LiveOptions) -> Result<(), LiveError> {
-        self.detector.as_mut().expect("the detector runs").serve_sql(options)
+        self.detector.as_mut().expect("the detector runs").serve_sql(options, elava_bus::Peers::default())
     }
 
     /// Has it thin its old versions from now on.

@@ -1,6 +1,5 @@
 //! Where statements run. Both places run the same SQL.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use duckdb::Connection;
@@ -51,10 +50,10 @@ pub enum SourceError {
     #[error(transparent)]
     Extension(#[from] ExtensionError),
     /// The detector.
-    #[error("the detector does not serve SQL at {address}: {reason}")]
+    #[error("the detector does not serve SQL at {server}: {reason}")]
     Live {
         /// Where it was asked.
-        address: SocketAddr,
+        server: String,
         /// DuckDB's words, without the token.
         reason: String,
     },
@@ -75,19 +74,21 @@ pub enum SourceError {
 }
 
 impl Source {
-    /// The history of the running detector.
+    /// The history of the running detector at `server`: an address or a name, with the port.
     ///
     /// # Errors
     /// [`SourceError`].
-    pub fn live(address: SocketAddr, token: &Token, extension: &Extension) -> Result<Self, SourceError> {
+    pub fn live(server: &str, token: &Token, extension: &Extension) -> Result<Self, SourceError> {
         let failed = |error: duckdb::Error| SourceError::Live {
-            address,
+            server: server.to_owned(),
             reason: error.to_string().replace(token.secret(), "…"),
         };
         let connection = Connection::open_in_memory().map_err(failed)?;
         extension.load(&connection)?;
         connection.execute_batch(include_str!("session.sql")).map_err(failed)?;
-        let attach = format!("ATTACH 'quack:{address}' AS elava (TOKEN '{}')", token.secret().replace('\'', "''"));
+        // by itself, Quack speaks TLS to whatever is not loopback, and the detector does not
+        let token = token.secret().replace('\'', "''");
+        let attach = format!("ATTACH 'quack:{server}' AS elava (TOKEN '{token}', DISABLE_SSL true)");
         connection.execute_batch(&attach).map_err(failed)?;
         Ok(Self { connection, place: Place::Live })
     }
