@@ -36,7 +36,7 @@ impl Access {
     /// Another analyst.
     pub(super) fn connect(&self) -> anyhow::Result<Source> {
         let extension = Extension { file: Some(self.extension.clone()), install: false };
-        Ok(Source::live(&self.address.to_string(), &Token::read(&self.token)?, &extension)?)
+        Ok(Source::live(self.address, &Token::read(&self.token)?, &extension)?)
     }
 }
 

@@ -62,6 +62,14 @@ pub enum SqlError {
     /// The same.
     #[error("`{0}` may not be on loopback; give an address that is, or --sql-any-address")]
     Name(String),
+    /// By name, none was found.
+    #[error("no detector serves SQL at {server}")]
+    Connect {
+        /// Where.
+        server: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Standard input or output.
     #[error("cannot read or write")]
     Io(#[from] std::io::Error),
@@ -100,8 +108,8 @@ impl SqlArgs {
         if let Some(file) = &self.db {
             return Ok(Source::file(file)?);
         }
-        let server = self.sql_addr.clone().unwrap_or_default().checked(self.sql_any_address)?;
-        Ok(Source::live(&server, &self.token()?, &self.extension)?)
+        let server = self.sql_addr.clone().unwrap_or_default().address(self.sql_any_address)?;
+        Ok(Source::live(server, &self.token()?, &self.extension)?)
     }
 
     fn token(&self) -> Result<Token, SqlError> {

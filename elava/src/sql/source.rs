@@ -1,5 +1,6 @@
 //! Where statements run. Both places run the same SQL.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use duckdb::Connection;
@@ -50,10 +51,10 @@ pub enum SourceError {
     #[error(transparent)]
     Extension(#[from] ExtensionError),
     /// The detector.
-    #[error("the detector does not serve SQL at {server}: {reason}")]
+    #[error("the detector does not serve SQL at {address}: {reason}")]
     Live {
         /// Where it was asked.
-        server: String,
+        address: SocketAddr,
         /// DuckDB's words, without the token.
         reason: String,
     },
@@ -74,13 +75,13 @@ pub enum SourceError {
 }
 
 impl Source {
-    /// The history of the running detector at `server`: an address or a name, with the port.
+    /// The history of the running detector.
     ///
     /// # Errors
     /// [`SourceError`].
-    pub fn live(server: &str, token: &Token, extension: &Extension) -> Result<Self, SourceError> {
+    pub fn live(address: SocketAddr, token: &Token, extension: &Extension) -> Result<Self, SourceError> {
         let failed = |error: duckdb::Error| SourceError::Live {
-            server: server.to_owned(),
+            address,
             reason: error.to_string().replace(token.secret(), "…"),
         };
         let connection = Connection::open_in_memory().map_err(failed)?;
@@ -88,7 +89,7 @@ impl Source {
         connection.execute_batch(include_str!("session.sql")).map_err(failed)?;
         // by itself, Quack speaks TLS to whatever is not loopback, and the detector does not
         let token = token.secret().replace('\'', "''");
-        let attach = format!("ATTACH 'quack:{server}' AS elava (TOKEN '{token}', DISABLE_SSL true)");
+        let attach = format!("ATTACH 'quack:{address}' AS elava (TOKEN '{token}', DISABLE_SSL true)");
         connection.execute_batch(&attach).map_err(failed)?;
         Ok(Self { connection, place: Place::Live })
     }
