@@ -107,11 +107,7 @@ impl Sink {
         Ok(Some(sink))
     }
 
-    async fn with<P: Args>(
-        name: &'static str,
-        args: &StageArgs<P>,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, NatsError> {
+    async fn with<P: Args>(name: &'static str, args: &StageArgs<P>, metrics: Arc<Metrics>) -> Result<Self, NatsError> {
         let target = match args.nats_options() {
             None => Target::Stdout,
             Some(options) => {

@@ -27,11 +27,7 @@ pub enum ObserveError {
 ///
 /// # Errors
 /// [`ObserveError`]. Wrong usage ends the process with exit code 2. As a service it waits for what is missing.
-pub async fn observe(
-    bus: &StageArgs<NoPipeArgs>,
-    args: &ObserverArgs,
-    port: u16,
-) -> Result<Finished, ObserveError> {
+pub async fn observe(bus: &StageArgs<NoPipeArgs>, args: &ObserverArgs, port: u16) -> Result<Finished, ObserveError> {
     let config = bus.start(BINARY);
     let kinds = args.kinds(&config).unwrap_or_else(|error| usage_error(BINARY, &error));
     if bus.check {
