@@ -71,6 +71,18 @@ FROM python-${BINS} AS python
 FROM scratch AS empty
 WORKDIR /empty
 
+# Likewise, for what `elava nats access --apart` writes: a volume each in compose.yaml.
+FROM scratch AS access
+WORKDIR /access/server
+WORKDIR /access/observer
+WORKDIR /access/detector
+WORKDIR /access/enforcer
+WORKDIR /access/decider
+WORKDIR /access/notifier
+WORKDIR /access/executor
+WORKDIR /access/elava
+WORKDIR /access/admin
+
 # glibc, libstdc++, certificates, a user `nonroot` (65532); no shell.
 FROM gcr.io/distroless/cc-debian12:nonroot AS runtime
 WORKDIR /etc/elava
@@ -106,6 +118,7 @@ FROM runtime AS for-elava-notifier
 ENTRYPOINT ["elava-notifier"]
 
 FROM duckdb AS for-elava
+COPY --from=access --chown=65532:65532 /access /access
 ENTRYPOINT ["elava"]
 
 # --- what compose.yaml needs beside them ---------------------------------------------------------

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # compose.yaml as people use it: images of the binaries that are built, the played day, and meanwhile a
-# crash, a partition and changing numbers of replicas. The history must be that of an undisturbed day.
+# crash, a partition and changing numbers of replicas. The history, in four files, must be that of an
+# undisturbed day in one; and nobody may do there what is not theirs.
 # Needs the binaries (`make build`). Leaves nothing behind; says something only when it fails.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -12,11 +13,13 @@ export COMPOSE_PROJECT_NAME="elava-test-$$" COMPOSE_PROFILES=demo ELAVA_TAG="tes
 MANY=(observer=3 detector=3 enforcer=4 decider=2 notifier=2)
 # any free ones
 export ELAVA_NATS_PORT=0 ELAVA_SQL_PORT=0 ELAVA_PROMETHEUS_PORT=0
+# all detectors of MANY have some of the history
+export ELAVA_SHARDS=4
 unset AWS_PROFILE AWS_REGION AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN ELAVA_AWS_DIR
 unset ELAVA_CONFIG ELAVA_POLICIES ELAVA_INTERVAL ELAVA_REGIONS ELAVA_TYPES
 unset OTEL_EXPORTER_OTLP_ENDPOINT
 
-log="$(mktemp)" difference="$(mktemp)"
+log="$(mktemp)" difference="$(mktemp)" found="$(mktemp -d)"
 finish() {
   local code=$?
   trap '' INT TERM
@@ -32,7 +35,7 @@ finish() {
   done
   images_stop || true
   engine_stop || true
-  rm -f "$log" "$difference"
+  rm -rf "$log" "$difference" "$found"
   exit "$code"
 }
 trap finish EXIT
@@ -92,11 +95,36 @@ hardened() {
   ! docker compose ps --all --format '{{.Ports}}' | grep -q '0\.0\.0\.0' || fail "a port is published to everybody"
 }
 
-# Every container but the day's has a check.
+# Each stage, and nobody else, can read its key.
+own_keys() {
+  local stage mounted
+  for stage in nats observer detector enforcer decider notifier; do
+    mounted="$(of $stage '{{range .Mounts}}{{println .Name}}{{end}}' | grep -oE '(access|key-.*)$')"
+    [[ "$mounted" == "key-$stage" || "$stage $mounted" == "nats access" ]] || fail "$stage has $mounted"
+  done
+}
+
+keys() { docker compose cp access:/access "$found/$1" >>"$log" 2>&1 || fail "the keys cannot be copied"; }
+
+denied() {
+  (. scripts/env.sh && "$ELAVA_ROOT/.local/venv/bin/python" .ci/docker/denied.py \
+    "$(docker compose port nats 4222)" "$found/first/observer/observer.nk") >"$difference" 2>&1
+}
+
+# Every container that goes on has a check.
 healthy() { [[ "$(docker compose ps --format '{{.Health}}' | sort -u)" == healthy ]]; }
 
 # The stages are found, and every query of the dashboard and of the alerts has an answer.
 observed() { python3 .ci/docker/observed.py "http://$(docker compose port prometheus 9090)" >"$difference" 2>&1; }
+
+# What all shards together answer: in SQL, and by name.
+answers() {
+  elava sql --csv "SELECT k.key, v.valid_from, v.tags FROM versions v JOIN keys k USING (resource_id) ORDER BY ALL" &&
+    elava sql --csv "SELECT type, count(*), max(first_seen) FROM resources GROUP BY ALL ORDER BY ALL" &&
+    elava resources --table
+}
+same_answers() { answers >"$found/several" && diff "$found/one" "$found/several" >"$difference"; }
+shared() { (($(elava status --json | grep '"stage":"detector"' | grep -c '"at work"') > 1)); }
 
 same_history() {
   elava summary --json | grep -E '"measure":"(baseline|changes|decisions|deliveries|open_violations|resources)"' |
@@ -109,10 +137,16 @@ scripts/docker-prebuilt
 docker compose --profile demo --profile cli build --quiet >>"$log" 2>&1 || fail "the images cannot be built"
 docker compose up --detach --pull never --no-build >>"$log" 2>&1 || fail "it does not start"
 hardened
+own_keys
+keys first
+denied || fail "NATS does not deny what it must"
 docker compose up --detach --pull never --no-build --no-deps prometheus >>"$log" 2>&1 || fail "Prometheus does not start"
 
 within 120 "a first look" reached "launches an instance"
 crash enforcer
+docker compose up --detach --pull never --no-build >>"$log" 2>&1 || fail "it does not start a second time"
+keys second
+diff -r "$found/first" "$found/second" >"$difference" || fail "a second start has changed keys"
 within 60 "the next event" reached "worker-1 drifts"
 replicas "${MANY[@]}"
 within 120 "the next event" reached "opened to the world"
@@ -130,4 +164,8 @@ for stage in enforcer detector nats; do restarted $stage || fail "$stage was not
 within 60 "every stage healthy" healthy
 within 60 "the history of an undisturbed day" same_history
 within 60 "figures of every stage" observed
+answers >"$found/one" || fail "one detector does not answer"
+replicas detector=3
+within 60 "detectors that share the history" shared
+within 60 "the answers of one detector" same_answers
 docker compose logs --no-log-prefix notifier | grep -q 'Blessed resource disappeared: db orders-db' || fail "nobody was told"

@@ -26,6 +26,8 @@ pub(crate) struct Metrics {
     /// How many partitions are leased by this instance; negative where there is nothing to share.
     held: AtomicI64,
     unavailable: AtomicU64,
+    /// What is missing before it can begin.
+    lacking: Mutex<Option<String>>,
     /// What the server refuses, once there is a connection.
     denials: OnceLock<Denials>,
     /// Where spans go, once it is known whose they are.
@@ -69,6 +71,7 @@ impl Metrics {
             joined: AtomicBool::new(true),
             held: AtomicI64::new(-1),
             unavailable: AtomicU64::new(0),
+            lacking: Mutex::default(),
             denials: OnceLock::new(),
             tracer: OnceLock::new(),
             received: AtomicU64::new(0),
@@ -104,9 +107,23 @@ impl Metrics {
         self.tracer.get().unwrap_or(&NONE)
     }
 
+    /// What is missing before it can begin, for a person; until `None`, it is not ready.
+    pub(crate) fn lacks(&self, what: Option<String>) {
+        *self.lacking() = what;
+    }
+
+    fn lacking(&self) -> MutexGuard<'_, Option<String>> {
+        self.lacking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What the server refuses at present.
     fn denied(&self) -> Option<String> {
         self.denials.get().and_then(Denials::current)
+    }
+
+    /// What keeps it from being ready, where that has a name.
+    fn why_not(&self) -> Vec<String> {
+        self.lacking().clone().into_iter().chain(self.denied()).collect()
     }
 
     /// One more source is being read.
@@ -150,14 +167,15 @@ impl Metrics {
     pub(crate) fn is_ready(&self) -> bool {
         let count = |count: &AtomicI64| count.load(Ordering::Relaxed);
         let all_read = count(&self.ready) >= count(&self.sources);
-        let is_missing_nothing = self.unavailable.load(Ordering::Relaxed) == 0 && self.denied().is_none();
+        let is_missing_nothing = self.unavailable.load(Ordering::Relaxed) == 0 && self.why_not().is_empty();
         all_read && self.joined.load(Ordering::Relaxed) && is_missing_nothing
     }
 
     /// In a few words, whether it is ready and what for.
     pub(crate) fn state(&self) -> String {
-        if let Some(denied) = self.denied() {
-            return format!("not ready: {denied}");
+        let why_not = self.why_not();
+        if !why_not.is_empty() {
+            return format!("not ready: {}", why_not.join("; "));
         }
         match self.held.load(Ordering::Relaxed) {
             _ if !self.is_ready() => "not ready".to_owned(),

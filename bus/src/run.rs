@@ -145,17 +145,10 @@ async fn run_nats<S: Stage>(
     let metrics = Arc::new(Metrics::shared(spec.name));
     serve_health(args.health_addr.as_deref(), Some(spec.health_port), &metrics, &cancel).await?;
 
-    let name = format!("elava-{}", spec.name);
-    let nats = tokio::select! {
-        () = cancel.cancelled() => return Ok(Finished::Clean),
-        nats = Nats::connect(&name, options, PATIENCE) => nats?,
-    };
-    metrics.watches(nats.denials.clone());
     let used = streams::used(spec.inputs, spec.output);
-    tokio::select! {
-        () = cancel.cancelled() => return Ok(Finished::Clean),
-        ensured = nats.ensure_streams(&used) => ensured?,
-    }
+    let reached = reach(spec.name, options, &used, &metrics);
+    let Some(nats) = cancel.run_until_cancelled(reached).await else { return Ok(Finished::Clean) };
+    let nats = nats?;
     let bucket = Bucket::new(nats.clone(), args.lease_ttl.unwrap_or(ttl::PARTITION));
     metrics.traces(Tracer::from_environment(spec.name, spec.output, &bucket.instance));
     let service = Service::of_stage(&spec, bucket.instance.clone(), Arc::clone(&metrics));
@@ -172,6 +165,23 @@ async fn run_nats<S: Stage>(
         warn!("last acknowledgements may not have been sent; the positions are kept elsewhere");
     }
     result.map(|()| Finished::Clean)
+}
+
+/// Connects as `name`, and sees to it that the streams that are `used` are there. What is not there yet is waited for,
+/// and said meanwhile.
+pub(crate) async fn reach(
+    name: &str,
+    options: &NatsOptions,
+    used: &[String],
+    metrics: &Metrics,
+) -> Result<Nats, NatsError> {
+    metrics.lacks(Some("waiting for NATS".to_owned()));
+    let nats = Nats::connect(&format!("elava-{name}"), options, PATIENCE).await?;
+    metrics.watches(nats.denials.clone());
+    metrics.lacks(Some("waiting for the streams".to_owned()));
+    nats.ensure_streams(used).await?;
+    metrics.lacks(None);
+    Ok(nats)
 }
 
 /// Serves health where `given`, else on the loopback `port`, else nowhere.

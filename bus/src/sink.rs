@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
@@ -21,15 +20,13 @@ use crate::metrics::Metrics;
 use crate::nats::publish::{Outgoing, pack};
 use crate::nats::{Nats, NatsError, streams};
 use crate::request::{Lines, reply};
-use crate::run::{BusError, serve_health};
+use crate::run::{BusError, reach, serve_health};
 use crate::service::Service;
 use crate::trace::{Span, Tracer};
 use crate::{Claims, Emit, Stream};
 
 /// Pages in flight over all handles: bounds memory when the server is slow or a stream is full.
 const IN_FLIGHT: usize = 64;
-/// How long to wait for a server that is not there yet.
-const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Why a message could not be stored.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +82,33 @@ impl Sink {
     /// # Errors
     /// When NATS cannot be reached within ten minutes.
     pub async fn open<P: Args>(name: &'static str, args: &StageArgs<P>) -> Result<Self, SinkError> {
+        Ok(Self::with(name, args, Arc::new(Metrics::new(name, 0))).await?)
+    }
+
+    /// As [`Sink::open`], with `/healthz`, `/readyz` and `/metrics` from the beginning until `stop`: where `--health-addr`
+    /// says, else on the loopback `port`, in a pipe nowhere else. Over NATS it is a service, too. `None` when it was
+    /// told to stop before anything could be written.
+    ///
+    /// # Errors
+    /// When the address is taken, or NATS cannot be reached within ten minutes.
+    pub async fn serving<P: Args>(
+        name: &'static str,
+        args: &StageArgs<P>,
+        port: u16,
+        stop: &CancellationToken,
+    ) -> Result<Option<Self>, BusError> {
         let metrics = Arc::new(Metrics::new(name, 0));
+        let port = args.nats.is_some().then_some(port);
+        serve_health(args.health_addr.as_deref(), port, &metrics, stop).await?;
+        let Some(sink) = stop.run_until_cancelled(Self::with(name, args, metrics)).await else { return Ok(None) };
+        let sink = sink?;
+        if let Target::Stream(stream) = &sink.target {
+            tokio::spawn(Arc::clone(&stream.service).run(stream.nats.clone(), stop.clone()));
+        }
+        Ok(Some(sink))
+    }
+
+    async fn with<P: Args>(name: &'static str, args: &StageArgs<P>, metrics: Arc<Metrics>) -> Result<Self, NatsError> {
         let traces = |instance: &str| metrics.traces(Tracer::from_environment(name, None, instance));
         let target = match args.nats_options() {
             None => {
@@ -93,9 +116,8 @@ impl Sink {
                 Target::Stdout
             }
             Some(options) => {
-                let nats = Nats::connect(&format!("elava-{name}"), &options, PATIENCE).await?;
-                nats.ensure_streams(&streams::used(&[], Some(Stream::Observation))).await?;
-                metrics.watches(nats.denials.clone());
+                let used = streams::used(&[], Some(Stream::Observation));
+                let nats = reach(name, &options, &used, &metrics).await?;
                 let bucket = Bucket::new(nats.clone(), args.lease_ttl.unwrap_or(ttl::SCAN));
                 traces(&bucket.instance);
                 let service = Service::of_source(name, bucket.instance.clone(), Arc::clone(&metrics));
@@ -106,25 +128,9 @@ impl Sink {
         Ok(Self { target, metrics, pending: Mutex::default() })
     }
 
-    /// Serves `/healthz`, `/readyz` and `/metrics` until `cancel`: where `--health-addr` says, else
-    /// on the loopback `port`, in a pipe nowhere else. Over NATS it is a service, too.
-    ///
-    /// # Errors
-    /// When the address is taken.
-    pub async fn serve_health<P: Args>(
-        &self,
-        args: &StageArgs<P>,
-        port: u16,
-        cancel: &CancellationToken,
-    ) -> Result<(), BusError> {
-        let port = match &self.target {
-            Target::Stdout => None,
-            Target::Stream(stream) => {
-                tokio::spawn(Arc::clone(&stream.service).run(stream.nats.clone(), cancel.clone()));
-                Some(port)
-            }
-        };
-        serve_health(args.health_addr.as_deref(), port, &self.metrics, cancel).await
+    /// What is missing before it can do its work, for a person. It is not ready until nothing is.
+    pub fn lacks(&self, what: Option<String>) {
+        self.metrics.lacks(what);
     }
 
     /// Adds messages, in order within a page. Waits while too much is not stored yet (a slow server,

@@ -1,6 +1,6 @@
 //! The nats-servers of tests: one that asks nobody who they are, and one that does.
 
-use elava_bus::access;
+use elava_bus::access::{self, Layout};
 use elava_harness::{Folder, Server, Setup};
 
 /// Where the users of a guarded server are, in its folder.
@@ -22,7 +22,7 @@ pub fn server() -> Server {
 #[must_use]
 pub fn guarded() -> Server {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    access::write(&folder.path().join(ACCESS)).expect("keys are made");
+    access::write(&folder.path().join(ACCESS), Layout::Together).expect("keys are made");
     let config = format!("authorization {{ include ./{ACCESS}/{} }}", access::CONFIG);
     start(Setup { folder: Folder::Temporary(folder), config: &config, ..Setup::default() })
 }

@@ -5,9 +5,11 @@
 mod args;
 pub mod aws;
 mod coordinator;
+mod observe;
 mod observer;
 mod schedule;
 
 pub use args::{ObserverArgs, UnknownType};
+pub use observe::{ObserveError, observe};
 pub use observer::{Observer, Rhythm};
 pub use schedule::{adapted, interval, jittered};

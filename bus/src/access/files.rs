@@ -15,6 +15,19 @@ use crate::nats::options::user_key;
 /// What the server includes.
 pub const CONFIG: &str = "access.conf";
 
+/// Where it is when all is apart.
+const SERVER: &str = "server";
+
+/// Where in the folder the files are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// In the folder itself: `<user>.nk` and `access.conf`.
+    Together,
+    /// Each in a folder of its own, so that nobody needs to be given more than one: `<user>/<user>.nk` and
+    /// `server/access.conf`.
+    Apart,
+}
+
 /// A user's key, as it lies in the folder.
 #[derive(Clone, Debug)]
 pub struct Key {
@@ -53,14 +66,26 @@ pub enum AccessError {
 ///
 /// # Errors
 /// [`AccessError`]. What was written before it is whole.
-pub fn write(folder: &Path) -> Result<Vec<Key>, AccessError> {
-    let failed = |source| AccessError::Write { file: folder.to_owned(), source };
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-    let keys = User::ALL.into_iter().map(|user| key(folder, user)).collect::<Result<Vec<_>, _>>()?;
-    let file = folder.join(CONFIG);
+pub fn write(folder: &Path, layout: Layout) -> Result<Vec<Key>, AccessError> {
+    let keys = User::ALL.map(|user| key(&layout.folder(folder, user.name())?, user));
+    let keys = keys.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let file = layout.folder(folder, SERVER)?.join(CONFIG);
     let place = |part: &Path| std::fs::rename(part, &file);
     put(&file, 0o644, &config(&keys), place).map_err(|source| AccessError::Write { file: file.clone(), source })?;
     Ok(keys)
+}
+
+impl Layout {
+    /// Makes the folder for what `part` is to have, where it is missing.
+    fn folder(self, folder: &Path, part: &str) -> Result<PathBuf, AccessError> {
+        let folder = match self {
+            Self::Together => folder.to_owned(),
+            Self::Apart => folder.join(part),
+        };
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        made.map_err(|source| AccessError::Write { file: folder.clone(), source })?;
+        Ok(folder)
+    }
 }
 
 fn key(folder: &Path, user: User) -> Result<Key, AccessError> {
@@ -138,6 +163,7 @@ mod tests {
     fn keys_are_kept_and_are_nobody_elses() {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = folder.path().join("access");
+        let write = |folder: &Path| write(folder, Layout::Together);
         let first = write(&folder).expect("written");
         std::fs::write(folder.join(CONFIG), "of an older version").expect("writes");
         std::fs::remove_file(folder.join("decider.nk")).expect("removes");
@@ -154,5 +180,23 @@ mod tests {
         std::fs::write(folder.join("admin.nk"), "nonsense").expect("writes");
         let refused = write(&folder).expect_err("refused").to_string();
         assert!(refused.starts_with("cannot read a user's seed from "), "{refused}");
+    }
+
+    #[test]
+    fn each_can_have_a_folder_of_its_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // as volumes are: there, and not to be replaced
+        std::fs::create_dir(folder.path().join("decider")).expect("a folder");
+        let [first, second] = [(); 2].map(|()| write(folder.path(), Layout::Apart).expect("written"));
+        assert!(first.iter().all(|key| key.is_new) && !second.iter().any(|key| key.is_new));
+        let held = |part: &str| {
+            let files = std::fs::read_dir(folder.path().join(part)).expect("is there");
+            files.map(|file| file.expect("readable").file_name().into_string().expect("text")).collect::<Vec<_>>()
+        };
+        for user in User::ALL.map(User::name) {
+            assert_eq!(held(user), [format!("{user}.nk")]);
+        }
+        assert_eq!(held(SERVER), [CONFIG]);
+        assert_eq!(held("").len(), User::ALL.len() + 1);
     }
 }

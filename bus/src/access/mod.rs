@@ -6,7 +6,7 @@
 mod files;
 mod permissions;
 
-pub use files::{AccessError, CONFIG, Key, write};
+pub use files::{AccessError, CONFIG, Key, Layout, write};
 pub use permissions::{Grant, Permissions};
 
 /// Who takes part, each with a user of its own.

@@ -121,6 +121,8 @@ fn reading(user: User, stream: Stream) -> Grant {
         [
             format!("$JS.API.CONSUMER.CREATE.{name}.{durable}"),
             format!("$JS.API.CONSUMER.DELETE.{name}.{durable}"),
+            // asked by async-nats when the connection was lost
+            format!("$JS.API.CONSUMER.INFO.{name}.{durable}"),
             format!("$JS.API.CONSUMER.MSG.NEXT.{name}.{durable}"),
             format!("$JS.ACK.{name}.{durable}.>"),
         ]
@@ -250,11 +252,13 @@ mod tests {
             $KV.elava_state.decider.>
             $JS.API.CONSUMER.CREATE.CHANGE.decider-15
             $JS.API.CONSUMER.DELETE.CHANGE.decider-15
+            $JS.API.CONSUMER.INFO.CHANGE.decider-15
             $JS.API.CONSUMER.MSG.NEXT.CHANGE.decider-15
             $JS.ACK.CHANGE.decider-15.>
             $JS.API.DIRECT.GET.CHANGE
             $JS.API.CONSUMER.CREATE.POLICY.decider-15
             $JS.API.CONSUMER.DELETE.POLICY.decider-15
+            $JS.API.CONSUMER.INFO.POLICY.decider-15
             $JS.API.CONSUMER.MSG.NEXT.POLICY.decider-15
             $JS.ACK.POLICY.decider-15.>
             $JS.API.DIRECT.GET.POLICY"#]]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_nats::header::{NATS_ROLLUP, NATS_STREAM};
 use async_nats::{Client, ConnectOptions, HeaderMap};
 use clap::Parser;
-use elava_bus::access::{self, User};
+use elava_bus::access::{self, Layout, User};
 use elava_bus::cli::StageArgs;
 use elava_bus::{NatsAccess, NatsOptions};
 use elava_harness::{Folder, Server, Setup, free_port};
@@ -19,7 +19,7 @@ use crate::{Args, changes, publish, run, server, start, until};
 /// One that knows our users, and nobody else.
 fn guarded() -> Server {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    access::write(&folder.path().join("access")).expect("keys");
+    access::write(&folder.path().join("access"), Layout::Together).expect("keys");
     let config = "authorization { include ./access/access.conf }";
     start(Setup { folder: Folder::Temporary(folder), config, ..Setup::default() })
 }
@@ -246,7 +246,7 @@ async fn a_stage_waits_for_streams_and_works_as_its_own_user() {
     let port = free_port().expect("a free port");
     let (args, stage) = (stage_args(&server, User::Detector, port), Copier::default());
     let task = tokio::spawn(async move { elava_bus::run(&args, stage).await });
-    let waits = "not ready: NATS does not allow this user to publish to $JS.API.STREAM.CREATE.KV_elava_leases";
+    let waits = "not ready: waiting for the streams; NATS does not allow this user to publish to $JS.API.STREAM.CREATE.KV_elava_leases";
     until("it says what it waits for", async || said(port).contains(waits)).await;
     make_streams(&server).await;
     until("it is ready", async || said(port).contains("ready, 16 of 16 partitions") && !said(port).contains("not"))
@@ -276,7 +276,7 @@ async fn a_wrong_or_rotated_key_is_said() {
     let port = free_port().expect("a free port");
     let (args, stage) = (stage_args(&server, User::Notifier, port), Copier::default());
     let task = tokio::spawn(async move { elava_bus::run(&args, stage).await });
-    let wrong = "not ready: NATS does not allow this user to subscribe to _INBOX.detector.";
+    let wrong = "not ready: waiting for the streams; NATS does not allow this user to subscribe to _INBOX.detector.";
     until("the key of another stage", async || said(port).contains(wrong)).await;
     task.abort();
 
@@ -285,7 +285,7 @@ async fn a_wrong_or_rotated_key_is_said() {
     let task = tokio::spawn(async move { elava_bus::run(&args, stage).await });
     until("its own key", async || said(port).contains("\r\n\r\nready")).await;
     std::fs::remove_file(key(&server, User::Detector)).expect("removes");
-    access::write(&server.file("access")).expect("a new key");
+    access::write(&server.file("access"), Layout::Together).expect("a new key");
     server.reload().expect("reloads");
     until("the key is of no use any more", async || said(port).contains("NATS does not know this user any more")).await;
     task.abort();

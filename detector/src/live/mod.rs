@@ -9,6 +9,7 @@
 mod address;
 mod admit;
 mod args;
+mod doors;
 mod extension;
 mod judge;
 mod readers;
@@ -17,10 +18,9 @@ mod token;
 mod vocabulary;
 mod whole;
 
-use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use duckdb::Connection;
 use elava_bus::Peers;
@@ -30,16 +30,20 @@ pub use args::{LiveArgs, LiveOptions, TokenSource};
 pub use extension::{Extension, ExtensionError};
 pub use token::{TOKEN_VARIABLE, Token, TokenError, token_file};
 
-use crate::background::Background;
+use crate::background::{Background, Stopped};
 use crate::shard::Shard;
 use crate::store::quoted;
 use crate::watchdog::look_after;
+use doors::Doors;
 pub(crate) use readers::Readers;
 pub(crate) use whole::REPEATED;
 use whole::{About, Whole};
 
 /// What the detector needs for itself; a reader's share comes on top.
 const DETECTOR_MEMORY: u64 = 256 << 20;
+
+/// How often it is looked whether nobody serves the address that was asked for any more.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Why the history is not served.
 #[derive(Debug, thiserror::Error)]
@@ -74,15 +78,12 @@ pub enum LiveError {
     Thread(#[source] std::io::Error),
 }
 
-/// How often to look whether an address has become free.
-const LOOK: Duration = Duration::from_millis(500);
-/// Shards that are opened at once by one process must not find the same port free.
-static SERVING: Mutex<()> = Mutex::new(());
-
 /// A served history; stops when dropped.
 pub(crate) struct LiveSql {
-    address: SocketAddr,
+    doors: Arc<Doors>,
     readers: Arc<Readers>,
+    /// Only where there are several shards.
+    looker: Option<Background>,
     _ticker: Background,
 }
 
@@ -98,12 +99,12 @@ impl LiveSql {
     ) -> Result<Self, LiveError> {
         let tried = |action| move |source| LiveError::Sql { action, source };
         let control = connection.try_clone().map_err(tried("open a connection"))?;
-        // from looking for a port until it is taken
-        let _turn = SERVING.lock().unwrap_or_else(PoisonError::into_inner);
-        let address = free_address(options.address, shard)?;
+        // before anything is changed for the sake of what cannot be
+        doors::free(options.address, shard)?;
         let token = options.token.get()?;
         options.extension.load(&control)?;
-        let whole = (shard.of > 1).then(|| Whole::new(shard, peers, token.clone()));
+        let is_sharded = shard.of > 1;
+        let whole = is_sharded.then(|| Whole::new(shard, peers, token.clone()));
         let readers = Arc::new(Readers::open(&control, options, whole).map_err(tried("prepare the readers"))?);
         admit::register(&control, &readers).map_err(tried("register the judge"))?;
         let memory = DETECTOR_MEMORY + options.memory;
@@ -114,16 +115,18 @@ impl LiveSql {
             .execute_batch(&format!("SET GLOBAL allowed_directories = [{}]", quoted(&exports.join(""))))
             .map_err(tried("allow exports"))?;
         control.execute_batch(include_str!("lock.sql")).map_err(tried("lock the configuration"))?;
-        readers.serve(address, &token)?;
+        let doors = Arc::new(Doors::open(control, options.address, shard, token)?);
         let looked_after = Arc::clone(&readers);
-        let front = Front::beside(address, options.address, token);
-        let tick = move || {
-            looked_after.tick();
-            front.iter().for_each(|front| front.look(&looked_after));
+        let ticker = look_after("sql-watchdog", move || looked_after.tick()).map_err(LiveError::Thread)?;
+        let door = Arc::clone(&doors);
+        let look = move |stopped: &Stopped| {
+            while stopped.rest(LOOK) {
+                door.take_first();
+            }
         };
-        let ticker = look_after("sql-watchdog", tick).map_err(LiveError::Thread)?;
-        tracing::info!(%address, token = %options.token, "live SQL is served");
-        Ok(Self { address, readers, _ticker: ticker })
+        let looker = is_sharded.then(|| Background::start("sql-doors", look)).transpose().map_err(LiveError::Thread)?;
+        tracing::info!(address = %doors.own, token = %options.token, "live SQL is served");
+        Ok(Self { doors, readers, looker, _ticker: ticker })
     }
 }
 
@@ -136,12 +139,12 @@ impl LiveSql {
     /// How other shards reach this one: an address that is no particular one by the name of the machine, as containers
     /// of one network do.
     pub(crate) fn about(&self) -> String {
-        let host = match self.address.ip() {
+        let host = match self.doors.own.ip() {
             ip if ip.is_unspecified() => elava_bus::host(),
             std::net::IpAddr::V6(ip) => format!("[{ip}]"),
             std::net::IpAddr::V4(ip) => ip.to_string(),
         };
-        let about = About { sql: format!("{host}:{}", self.address.port()) };
+        let about = About { sql: format!("{host}:{}", self.doors.own.port()) };
         serde_json::to_string(&about).expect("texts serialise")
     }
 
@@ -151,51 +154,11 @@ impl LiveSql {
     }
 }
 
-/// The address that people know, of a process that serves several shards: one of them serves there, and another one as
-/// soon as that shard is another detector's.
-struct Front {
-    address: SocketAddr,
-    token: Token,
-    next: Mutex<Option<Instant>>,
-}
-
-impl Front {
-    fn beside(own: SocketAddr, known: SocketAddr, token: Token) -> Option<Self> {
-        (own != known).then(|| Self { address: known, token, next: Mutex::new(Some(Instant::now())) })
-    }
-
-    /// Serves there too, once nobody does.
-    fn look(&self, readers: &Readers) {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        if next.is_none_or(|next| now < next) {
-            return;
-        }
-        let _turn = SERVING.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_served = is_free(self.address).is_ok() && readers.serve(self.address, &self.token).is_ok();
-        *next = (!is_served).then(|| now + LOOK);
-    }
-}
-
-/// Quack shares a port that somebody else serves already without a word.
-fn is_free(address: SocketAddr) -> Result<(), LiveError> {
-    TcpListener::bind(address).map(drop).map_err(|source| LiveError::Listen { address, source })
-}
-
-/// The address itself, or, where a process may serve several shards, one of the next ports.
-fn free_address(first: SocketAddr, shard: Shard) -> Result<SocketAddr, LiveError> {
-    let mut last = None;
-    for address in (0..shard.of).map(|step| SocketAddr::new(first.ip(), first.port().saturating_add(step))) {
-        match is_free(address) {
-            Ok(()) => return Ok(address),
-            Err(error) => last = last.or(Some(error)),
-        }
-    }
-    Err(last.expect("at least one was tried"))
-}
-
 impl Drop for LiveSql {
     fn drop(&mut self) {
+        // or it would open what is closed now
+        drop(self.looker.take());
         self.readers.close();
+        self.doors.close();
     }
 }

@@ -1,6 +1,5 @@
 //! Connections of our own on which readers' statements run.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,11 +7,9 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use duckdb::{Connection, params};
 
-use super::LiveError;
 use super::args::LiveOptions;
 use super::judge::{Refusal, judge};
 use super::results::{ResultTable, Results};
-use super::token::Token;
 use super::vocabulary::Vocabulary;
 use super::whole::{Whole, at};
 use crate::watchdog::Watchdog;
@@ -37,8 +34,6 @@ pub(crate) struct Readers {
     results: Mutex<Results>,
     vocabulary: Mutex<Vocabulary>,
     watchdog: Arc<Watchdog>,
-    /// Where they are served.
-    served: Mutex<Vec<String>>,
 }
 
 /// Connections that wait for something to run.
@@ -87,7 +82,6 @@ impl Readers {
             results: Mutex::default(),
             vocabulary: Mutex::new(Vocabulary::load(connection)?),
             watchdog: Watchdog::new(options.timeout),
-            served: Mutex::default(),
         })
     }
 
@@ -205,25 +199,9 @@ impl Readers {
         }
     }
 
-    /// Serves them there from now on. DuckDB's words are not told: they may quote the token.
-    pub(super) fn serve(&self, address: SocketAddr, token: &Token) -> Result<(), LiveError> {
-        let uri = format!("quack:{address}");
-        let parameters = params![uri, token.secret(), !address.ip().is_loopback()];
-        let served = lock(&self.own).query_row(include_str!("serve.sql"), parameters, |_| Ok(()));
-        served.map_err(|_| LiveError::Serve)?;
-        lock(&self.served).push(uri);
-        Ok(())
-    }
-
-    /// Ends what runs, and the servers.
+    /// Ends what runs.
     pub(super) fn close(&self) {
         self.watchdog.close();
-        for uri in lock(&self.served).drain(..) {
-            let stopped = lock(&self.own).query_row("SELECT count(*) FROM quack_stop(?)", [uri], |_| Ok(()));
-            if let Err(error) = stopped {
-                tracing::debug!(%error, "the SQL server does not run any more");
-            }
-        }
     }
 }
 

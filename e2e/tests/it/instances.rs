@@ -85,7 +85,7 @@ async fn instances_come_and_go() {
 }
 
 /// What a process says of its health.
-fn health(address: &str) -> String {
+pub(crate) fn health(address: &str) -> String {
     let output = Command::new("curl").args(["-s", &format!("http://{address}/readyz")]).output();
     String::from_utf8_lossy(&output.expect("curl runs").stdout).trim().to_owned()
 }

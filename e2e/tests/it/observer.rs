@@ -1,12 +1,16 @@
-//! The observer, killed in mid-scan and started again: the scan proves nothing, and after the next
-//! whole one the history is that of an undisturbed run.
+//! The observer, started before what it needs is there; and killed in mid-scan and started again: the scan
+//! proves nothing, and after the next whole one the history is that of an undisturbed run.
 
 use std::collections::BTreeSet;
+use std::process::Command;
+use std::time::Duration;
 
 use bytes::Bytes;
 use elava_bus::{Client, NatsOptions};
-use elava_e2e::{Pipeline, StandIn, dump, scalar, stored, until};
+use elava_e2e::{Pipeline, StandIn, binary, dump, free_port, guarded, key, scalar, stored, until};
+use elava_harness::{Process, command};
 
+use crate::instances::health;
 use crate::{settled, started};
 
 /// Two pages of the API.
@@ -85,4 +89,33 @@ async fn killed_in_mid_scan_it_makes_nothing_disappear() {
         assert_eq!(differs, None, "first differing row");
         assert_eq!(found.len(), expected.len(), "rows");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_stays_and_says_what_it_waits_for() {
+    let (cloud, server) = (StandIn::start(20, 0), guarded());
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [config, credentials] = ["config", "credentials"].map(|name| folder.path().join(name));
+    let address = format!("127.0.0.1:{}", free_port());
+    let mut observer = command(binary("elava-observer"));
+    observer.args(["--nats", &server.url(), "--nats-nkey", &key(&server, "observer"), "--health-addr", &address]);
+    observer.args(["--types", "ec2:instance", "--endpoint-url", cloud.url()]);
+    observer.env("AWS_CONFIG_FILE", &config).env("AWS_SHARED_CREDENTIALS_FILE", &credentials);
+    observer.env("AWS_EC2_METADATA_DISABLED", "true");
+    let mut observer = Process::spawn("observer", observer, folder.path()).expect("it starts");
+    let says = async |what: &str| until(what, async || health(&address).starts_with(what)).await;
+
+    says("not ready: waiting for the streams; NATS does not allow this user to publish").await;
+    let mut streams = Command::new(binary("elava"));
+    streams.args(["nats", "streams", "--nats", &server.url(), "--nats-nkey", &key(&server, "admin")]);
+    assert!(streams.status().expect("elava runs").success());
+    says("not ready: no region: use --regions").await;
+    std::fs::write(&config, "[default]\nregion = us-east-1\n").expect("written");
+    says("not ready: no AWS credentials (").await;
+    std::fs::write(&credentials, "[default]\naws_access_key_id = a\naws_secret_access_key = b\n").expect("written");
+    until("it is ready", async || health(&address) == "ready").await;
+    let log = || std::fs::read_to_string(folder.path().join("observer.log")).expect("its log");
+    until("a scan", async || log().contains("\"outcome\":\"complete\"")).await;
+    assert!(log().contains("nothing can be listed; trying again\",\"error\":\"no region"), "{}", log());
+    observer.terminate(Duration::from_secs(60)).expect("it ends well");
 }

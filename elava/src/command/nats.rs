@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use elava_bus::Client;
-use elava_bus::access::{self, CONFIG, Key};
+use elava_bus::access::{self, CONFIG, Key, Layout};
 use serde_json::json;
 
 use super::{CommandError, row};
@@ -28,6 +28,9 @@ pub struct AccessArgs {
     /// Folder for access.conf, which the server includes, and one <user>.nk each, for --nats-nkey
     #[arg(long, env = "ELAVA_NATS_ACCESS", value_name = "DIR")]
     dir: PathBuf,
+    /// Each file in a folder of its own, to be mounted alone: <user>/<user>.nk, server/access.conf
+    #[arg(long)]
+    apart: bool,
     #[command(flatten)]
     format: FormatArgs,
 }
@@ -54,14 +57,15 @@ impl NatsCommand {
 
 impl AccessArgs {
     fn run(self) -> Result<(), CommandError> {
-        let keys = access::write(&self.dir)?;
+        let layout = if self.apart { Layout::Apart } else { Layout::Together };
+        let keys = access::write(&self.dir, layout)?;
         let shown = |Key { user, file, public, is_new }: &Key| {
             let state = if *is_new { "made" } else { "kept" };
             row(json!({ "user": user.name(), "key": state, "file": file, "nkey": public }))
         };
         let rows: Vec<_> = keys.iter().map(shown).collect();
         show::rows(&rows, &["user", "key", "file", "nkey"], self.format.chosen(), "")?;
-        eprintln!("elava: the server's part is in {}", self.dir.join(CONFIG).display());
+        eprintln!("elava: the server's part is {CONFIG} in {}", self.dir.display());
         Ok(())
     }
 }

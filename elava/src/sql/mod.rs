@@ -2,15 +2,18 @@
 
 mod complete;
 mod prompt;
+mod server;
 mod source;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::Args;
-use elava_detector::live::{Address, DEFAULT_ADDRESS, Exposed, Extension, Token, TokenError, token_file};
+use elava_detector::live::{Exposed, Extension, Token, TokenError, token_file};
 
 use crate::show::{self, Format, FormatArgs};
+
+use server::Server;
 
 pub use prompt::PromptError;
 pub use source::{Answer, Source, SourceError};
@@ -25,7 +28,10 @@ pub struct SqlArgs {
     db: Option<PathBuf>,
     /// Where the running detector serves SQL [default: 127.0.0.1:9494]
     #[arg(long, env = "ELAVA_SQL_ADDR", value_name = "ADDR")]
-    sql_addr: Option<Address>,
+    sql_addr: Option<Server>,
+    /// Permit an address beyond loopback, or a name. The token goes there in plain HTTP: for a network of containers
+    #[arg(long, env = "ELAVA_SQL_ANY_ADDRESS")]
+    sql_any_address: bool,
     /// File with the detector's token; ELAVA_SQL_TOKEN holds one itself [default: beside the history, in . or .elava]
     #[arg(long, env = "ELAVA_SQL_TOKEN_FILE", value_name = "FILE")]
     sql_token_file: Option<PathBuf>,
@@ -53,6 +59,17 @@ pub enum SqlError {
     /// The token would go over a network in the clear.
     #[error(transparent)]
     Exposed(#[from] Exposed),
+    /// The same.
+    #[error("`{0}` may not be on loopback; give an address that is, or --sql-any-address")]
+    Name(String),
+    /// By name, none was found.
+    #[error("no detector serves SQL at {server}")]
+    Connect {
+        /// Where.
+        server: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Standard input or output.
     #[error("cannot read or write")]
     Io(#[from] std::io::Error),
@@ -91,8 +108,8 @@ impl SqlArgs {
         if let Some(file) = &self.db {
             return Ok(Source::file(file)?);
         }
-        let address = self.sql_addr.unwrap_or(Address::On(DEFAULT_ADDRESS)).checked(false)?.ok_or(SqlError::Off)?;
-        Ok(Source::live(address, &self.token()?, &self.extension)?)
+        let server = self.sql_addr.clone().unwrap_or_default().address(self.sql_any_address)?;
+        Ok(Source::live(server, &self.token()?, &self.extension)?)
     }
 
     fn token(&self) -> Result<Token, SqlError> {

@@ -51,7 +51,13 @@ impl SetupError {
     /// Whether flags or configuration are to blame, rather than the cloud.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::NoRegion | Self::NoCredentials(_) | Self::RoleArn(_))
+        matches!(self, Self::NoRegion | Self::NoCredentials(_)) || !self.may_pass()
+    }
+
+    /// Whether it may be gone when asked again: credentials and profiles come, too.
+    #[must_use]
+    pub(crate) fn may_pass(&self) -> bool {
+        !matches!(self, Self::RoleArn(_))
     }
 }
 

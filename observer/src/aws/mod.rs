@@ -27,6 +27,7 @@ mod rds_snapshot;
 pub use client::{Clients, Place, Session, SetupError};
 pub use kind::Kind;
 pub use limiter::Limiter;
+pub(crate) use retry::back_off;
 pub use retry::{CallError, Class};
 pub use scan::{Outlet, scan};
 
