@@ -59,7 +59,7 @@ enum Bench {
     Idle,
     /// 100,000 resources over JetStream.
     Pipeline,
-    /// 50,000 changes shared by one, two and four enforcers.
+    /// 50,000 changes shared by one, two and four enforcers, as many resources by detectors.
     Scale,
     /// 5,000 instances through a shell pipe.
     Listing,
