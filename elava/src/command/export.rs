@@ -15,7 +15,7 @@ use crate::args::From;
 use crate::ask::{AskError, request};
 use crate::show::{self, Row};
 
-/// How long to wait for a shard that changes hands.
+/// How long to wait for a history that changes hands.
 const TAKE_OVER: Duration = Duration::from_secs(15);
 /// What a table of it shows.
 const COLUMNS: [&str; 4] = ["table", "rows", "bytes", "path"];
@@ -65,17 +65,17 @@ impl ExportArgs {
         let client = Client::connect(&self.from.nats.options()).await?;
         let shards = client.groups("detector").await?.values().map(|group| group.groups).max().unwrap_or(1);
         if shards == 1 {
-            return Ok(request(&self.from, EXPORT_SUBJECT, &body).await?);
+            return self.ask_one(EXPORT_SUBJECT, &body).await;
         }
         let mut rows = Vec::new();
         for shard in 0..shards {
-            rows.extend(self.ask_shard(&format!("{EXPORT_SUBJECT}.{shard}"), &body).await?);
+            rows.extend(self.ask_one(&format!("{EXPORT_SUBJECT}.{shard}"), &body).await?);
         }
         Ok(summed(rows))
     }
 
-    /// Asks one, and again while it is between two detectors.
-    async fn ask_shard(&self, subject: &str, body: &ExportRequest) -> Result<Vec<Row>, CommandError> {
+    /// Asks one detector, and again while what it has is between two.
+    async fn ask_one(&self, subject: &str, body: &ExportRequest) -> Result<Vec<Row>, CommandError> {
         let begun = Instant::now();
         loop {
             match request(&self.from, subject, body).await {
