@@ -31,7 +31,9 @@ async fn scans(url: &str) -> (BTreeSet<String>, BTreeSet<String>) {
 /// Starts an observer; what was scanned already is not due, and asked for.
 async fn observe(pipeline: &mut Pipeline, cloud: &StandIn, url: &str) {
     let place = ["--types", "ec2:instance", "--regions", "us-east-1", "--endpoint-url", cloud.url()];
-    pipeline.start("observer", &[&place[..], &["--interval", "1h"]].concat());
+    // a scan is not to be cut short where the machine has much to do
+    let lease = ["--interval", "1h", "--lease-ttl", "6s"];
+    pipeline.start("observer", &[&place[..], &lease].concat());
     if scans(url).await.1.is_empty() {
         return;
     }
