@@ -3,7 +3,7 @@
 # crash, a partition and changing numbers of replicas. The history, in four files, must be that of an
 # undisturbed day in one; and nobody may do there what is not theirs.
 # Needs the binaries (`make build`). Leaves nothing behind; says something only when it fails.
-set -euo pipefail
+set -Eeuo pipefail
 cd "$(dirname "$0")/../.."
 . .ci/docker/engine.sh
 . .ci/docker/images.sh
@@ -36,13 +36,18 @@ finish() {
   images_stop || true
   engine_stop || true
   rm -rf "$log" "$difference" "$found"
+  # last, where it is read first
+  if ((code)); then echo "compose test: ${reason:-interrupted}" >&2; fi
   exit "$code"
 }
+reason=""
 trap finish EXIT
 trap 'exit 130' INT TERM
+trap 'reason="line $LINENO: $BASH_COMMAND"' ERR
 
 fail() {
-  echo "compose test: $*" >&2
+  reason="$*"
+  echo "$reason" >&2
   exit 1
 }
 
@@ -56,7 +61,8 @@ within() {
   done
 }
 
-container() { docker compose ps --quiet "$1" | head -n 1; }
+# No reader here ends before its writer does (head, grep -q): that would be a failure of the writer.
+container() { docker compose ps --quiet "$1" | sed -n 1p; }
 of() { docker inspect --format "$2" "$(container "$1")"; }
 elava() { docker compose run --rm -T elava "$@" </dev/null 2>>"$log"; }
 
@@ -79,7 +85,8 @@ partition() {
   docker network connect --alias "$1" "$network" "$container"
 }
 
-played() { docker compose logs --no-log-prefix day 2>/dev/null | grep -qF -- "$1"; }
+told() { [[ "$(docker compose logs --no-log-prefix "$1" 2>/dev/null)" == *"$2"* ]]; }
+played() { told day "$1"; }
 day_ended() { [[ "$(docker compose ps --all --format '{{.State}}' day)" == exited ]]; }
 reached() { played "$1" || day_ended; }
 
@@ -92,7 +99,7 @@ hardened() {
     while read -r line; do
       [[ "$line" == *" 65532:65532 true [ALL] [no-new-privileges:true]" ]] || fail "not locked in: $line"
     done
-  ! docker compose ps --all --format '{{.Ports}}' | grep -q '0\.0\.0\.0' || fail "a port is published to everybody"
+  [[ "$(docker compose ps --all --format '{{.Ports}}')" != *0.0.0.0* ]] || fail "a port is published to everybody"
 }
 
 # Each stage, and nobody else, can read its key.
@@ -168,4 +175,4 @@ answers >"$found/one" || fail "one detector does not answer"
 replicas detector=3
 within 60 "detectors that share the history" shared
 within 60 "the answers of one detector" same_answers
-docker compose logs --no-log-prefix notifier | grep -q 'Blessed resource disappeared: db orders-db' || fail "nobody was told"
+told notifier 'Blessed resource disappeared: db orders-db' || fail "nobody was told"

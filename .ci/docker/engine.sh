@@ -53,7 +53,7 @@ engine_own() {
 
 engine_plugins() {
   local mirror apt
-  mirror="$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' | head -n 1)"
+  mirror="$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' | sed -n 1p)"
   if [[ -z "$mirror" ]]; then
     engine_say "Compose or buildx is missing; they are fetched on Debian 12 only"
     return 1
