@@ -281,6 +281,11 @@ fn config(mode: AccessMode, threads: i64) -> duckdb::Result<Config> {
         .with("storage_compatibility_version", STORAGE)
 }
 
+/// A name as SQL has it, whatever is in it.
+pub(crate) fn quoted_name(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 /// A path as SQL has it.
 pub(crate) fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', "''"))

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use duckdb::Connection;
 
-use super::{HistoryError, Tried, definitions, migrate, quoted};
+use super::{HistoryError, Tried, definitions, migrate, quoted, quoted_name};
 use crate::live::REPEATED;
 
 /// Attaches the files as `shard_0`, `shard_1`, …, the last of which is the current database then.
@@ -28,7 +28,7 @@ pub(super) fn unite(connection: &Connection, shards: usize) -> Result<(), Histor
         Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
     })?;
     for (name, databases) in types {
-        let name = format!("\"{}\"", name.replace('"', "\"\""));
+        let name = quoted_name(&name);
         let all: Vec<String> = databases.split(',').map(|database| format!("FROM {database}.main.{name}")).collect();
         let sql = format!("CREATE VIEW {name} AS {}", all.join(" UNION ALL BY NAME "));
         connection.execute_batch(&sql).tried("read")?;

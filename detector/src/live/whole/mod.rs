@@ -14,6 +14,7 @@ use super::judge::Refusal;
 use super::results::ResultTable;
 use super::token::Token;
 use crate::shard::Shard;
+use crate::store::quoted_name;
 use plan::{Catalog, Part, plan};
 
 /// Before a statement that is about one shard alone, and the moment at which it is asked, in microseconds.
@@ -98,7 +99,7 @@ impl Whole {
         let done = plan.parts.iter().zip(&names).try_for_each(|(part, name)| {
             let own = known.text(&part.query)?;
             // one that only others know is judged by them
-            if known.columns(&part.query).is_some() {
+            if part.is_known {
                 judge(&own, None)?;
             }
             let remote = format!("{MARK}{moment}{MARK_END}{own}");
@@ -208,7 +209,7 @@ impl Known<'_> {
         if names.is_empty() || !differ {
             return String::new();
         }
-        let quoted: Vec<String> = names.iter().map(|name| format!("\"{}\"", name.replace('"', "\"\""))).collect();
+        let quoted: Vec<String> = names.iter().map(|name| quoted_name(name)).collect();
         format!(" AS answer({})", quoted.join(", "))
     }
 

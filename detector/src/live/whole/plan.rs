@@ -25,6 +25,8 @@ pub(super) struct Part {
     pub(super) relation: String,
     /// What every shard is asked.
     pub(super) query: Value,
+    /// Whether this shard knows the relation: a resource type may be another's alone.
+    pub(super) is_known: bool,
 }
 
 /// What is known of relations.
@@ -157,9 +159,10 @@ impl Planner<'_> {
         }
         let available = self.catalog.columns(&select(json!([star()]), source.clone(), Value::Null));
         let wanted = self.wanted(node, &alias, available.as_deref(), order.as_ref());
+        let is_known = available.is_some();
         let pushed = available.map_or(Value::Null, |columns| pushed(condition, &alias, &columns));
         let query = select(wanted, source, pushed);
-        let part = Part { relation: name, query };
+        let part = Part { relation: name, query, is_known };
         let number = self.parts.iter().position(|known| *known == part).unwrap_or(self.parts.len());
         if number == self.parts.len() {
             self.parts.push(part);

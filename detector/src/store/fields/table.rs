@@ -6,7 +6,7 @@ use hashbrown::HashSet;
 use super::RECENT;
 use crate::fields::{Cells, Column, Layout, Scalar, plain, unused};
 use crate::store::read::get;
-use crate::store::{History, HistoryError, Tried};
+use crate::store::{History, HistoryError, Tried, quoted_name};
 use crate::version::Version;
 
 /// The table of one type, as the transaction sees it.
@@ -59,7 +59,7 @@ impl Table {
         }
         let fill = |sql: &str, column: &Column| {
             self.fill(sql)
-                .replace("{column}", &quoted(&column.name))
+                .replace("{column}", &quoted_name(&column.name))
                 .replace("{scalar}", column.scalar.as_str())
                 .replace("{path}", &literal(&column.path))
         };
@@ -97,7 +97,7 @@ impl Table {
     /// Takes the resources that have ended out of the table of a type.
     pub(super) fn leave(history: &History, kind: &str) -> Result<(), HistoryError> {
         let names = history.texts("SELECT name FROM fields.types WHERE type = ?", params![kind])?;
-        names.iter().try_for_each(|name| history.run(&include_str!("leave.sql").replace("{name}", &quoted(name))))
+        names.iter().try_for_each(|name| history.run(&include_str!("leave.sql").replace("{name}", &quoted_name(name))))
     }
 
     /// Takes the resources that have ended out of those that wait.
@@ -108,26 +108,22 @@ impl Table {
     /// Removes the tables of all types.
     pub(super) fn drop_all(history: &History) -> Result<(), HistoryError> {
         for name in history.texts("SELECT name FROM fields.types", [])? {
-            history.run(&include_str!("drop.sql").replace("{name}", &quoted(&name)))?;
+            history.run(&include_str!("drop.sql").replace("{name}", &quoted_name(&name)))?;
         }
         history.run(include_str!("forget.sql"))
     }
 
     fn fill(&self, sql: &str) -> String {
         let columns = self.layout.columns();
-        let names = columns.iter().map(|column| format!("{}, ", quoted(&column.name)));
+        let names = columns.iter().map(|column| format!("{}, ", quoted_name(&column.name)));
         let cells = (1..).zip(columns).map(|(ordinal, Column { name, scalar, .. })| {
-            format!("cells[{ordinal}]::{} AS {}, ", scalar.as_str(), quoted(name))
+            format!("cells[{ordinal}]::{} AS {}, ", scalar.as_str(), quoted_name(name))
         });
         sql.replace("{columns}", &names.collect::<String>())
             .replace("{cells}", &cells.collect::<String>())
-            .replace("{name}", &quoted(&self.name))
+            .replace("{name}", &quoted_name(&self.name))
             .replace("{type}", &literal(&self.kind))
     }
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// A text as it stands between single quotes.
