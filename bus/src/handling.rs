@@ -8,6 +8,8 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+use elava_schemas::Timestamp;
+
 use crate::metrics::Metrics;
 use crate::{Batch, Failure, Lease, Output, Page, Rejection, Source, Stage};
 
@@ -26,13 +28,25 @@ pub(crate) struct Handling<'a, S> {
     pub(crate) patience: Option<u32>,
 }
 
+/// What a stage is given.
+#[derive(Clone, Copy)]
+enum Given<'a> {
+    Batch(&'a Batch),
+    Time(&'a Source, Timestamp),
+}
+
 impl<S: Stage> Handling<'_, S> {
     /// Handles a batch, again and again if need be. `None`: told to stop before it could be.
     pub(crate) async fn handle(&self, batch: &Batch) -> Result<Option<Output>, Failure> {
-        match self.persist(batch, ATTEMPTS).await {
+        match self.persist(Given::Batch(batch), ATTEMPTS).await {
             Err(Failure::Poison(_)) => self.take_apart(batch).await,
             handled => handled,
         }
+    }
+
+    /// Lets time pass for a source, in the same way. There is nothing that could be set aside.
+    pub(crate) async fn tick(&self, source: &Source, now: Timestamp) -> Result<Option<Output>, Failure> {
+        self.persist(Given::Time(source, now), ATTEMPTS).await
     }
 
     /// Handles the parts one by one; the rows of those that fail still are rejected.
@@ -40,7 +54,7 @@ impl<S: Stage> Handling<'_, S> {
         let mut whole = Output::default();
         for page in parts(batch) {
             let part = Batch { source: batch.source.clone(), pages: vec![page.clone()] };
-            match self.persist(&part, 1).await {
+            match self.persist(Given::Batch(&part), 1).await {
                 Ok(Some(output)) => {
                     whole.messages.extend(output.messages);
                     whole.rejected.extend(output.rejected);
@@ -55,10 +69,10 @@ impl<S: Stage> Handling<'_, S> {
     }
 
     /// Tries until it works, until the input has failed `attempts` times, or until told to stop.
-    async fn persist(&self, batch: &Batch, attempts: u32) -> Result<Option<Output>, Failure> {
+    async fn persist(&self, given: Given<'_>, attempts: u32) -> Result<Option<Output>, Failure> {
         let mut attempt = 0;
         loop {
-            let failure = match self.attempt(batch).await {
+            let failure = match self.attempt(given).await {
                 Ok(output) => return Ok(Some(output)),
                 Err(failure) => failure,
             };
@@ -73,7 +87,8 @@ impl<S: Stage> Handling<'_, S> {
                 return Err(failure);
             }
             let (pause, error) = (back_off(attempt), crate::cli::chain(&failure));
-            warn!(source = %batch.source, attempt, pause_ms = pause.as_millis(), error, "batch failed; trying again");
+            let (Given::Batch(Batch { source, .. }) | Given::Time(source, _)) = given;
+            warn!(%source, attempt, pause_ms = pause.as_millis(), error, "batch failed; trying again");
             tokio::select! {
                 () = self.cancel.cancelled() => return Ok(None),
                 () = self.lease.lost() => return Ok(None),
@@ -83,9 +98,15 @@ impl<S: Stage> Handling<'_, S> {
     }
 
     /// One attempt; a panic is a failure of this input, not of the process.
-    async fn attempt(&self, batch: &Batch) -> Result<Output, Failure> {
+    async fn attempt(&self, given: Given<'_>) -> Result<Output, Failure> {
         let _busy = self.metrics.busy();
-        std::panic::AssertUnwindSafe(self.stage.handle(batch))
+        let work = async {
+            match given {
+                Given::Batch(batch) => self.stage.handle(batch).await,
+                Given::Time(source, now) => self.stage.tick(source, now).await,
+            }
+        };
+        std::panic::AssertUnwindSafe(work)
             .catch_unwind()
             .await
             .unwrap_or_else(|panic| Err(Failure::Poison(format!("panicked: {}", panic_text(panic.as_ref())).into())))

@@ -199,6 +199,12 @@ impl Metrics {
         self.lag().insert(batch.source.to_string(), (pending, age));
     }
 
+    /// Time has passed, and led to this.
+    pub(crate) fn ticked(&self, output: &Output) {
+        self.emitted.fetch_add(output.messages.len() as u64, Ordering::Relaxed);
+        self.last_millis.store(Utc::now().timestamp_millis(), Ordering::Relaxed);
+    }
+
     /// Rows were handed over to be stored, by a source of messages.
     pub(crate) fn sent(&self, rows: u64) {
         self.emitted.fetch_add(rows, Ordering::Relaxed);

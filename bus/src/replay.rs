@@ -68,7 +68,7 @@ async fn replay_share<S: Stage>(
     let config = OrderedConfig {
         deliver_policy: DeliverPolicy::All,
         replay_policy: ReplayPolicy::Instant,
-        filter_subjects: share.filters(),
+        filter_subjects: share.filters(S::SPEC.name),
         ..OrderedConfig::default()
     };
     let consumer = handle.create_consumer(config).await.map_err(|error| failed(error.into()))?;

@@ -9,7 +9,7 @@ use std::fmt;
 use std::future::Future;
 
 use bytes::Bytes;
-use elava_schemas::{Kind, Message, ParseError};
+use elava_schemas::{Kind, Message, ParseError, Timestamp};
 
 use crate::trace::Traced;
 use crate::{Lease, Page, Stream, message_subject};
@@ -21,6 +21,23 @@ pub trait Stage: Send + Sync + 'static {
 
     /// Handles one batch: pages of one source, in order. Called for several sources at once.
     fn handle(&self, batch: &Batch) -> impl Future<Output = Result<Output, Failure>> + Send;
+
+    /// When [`Stage::tick`] is to be called for `source` though nothing arrives. Asked after each batch, and every
+    /// second.
+    fn due(&self, source: &Source) -> Option<Timestamp> {
+        let _ = source;
+        None
+    }
+
+    /// Called when something is due, never in the middle of a batch: what follows from the time alone. Everything that
+    /// was given before is stored by then, state included.
+    ///
+    /// After a crash it can be called a second time with the same state and the same `now`, and its outputs are
+    /// dropped then: what they say must follow from those two.
+    fn tick(&self, source: &Source, now: Timestamp) -> impl Future<Output = Result<Output, Failure>> + Send {
+        let _ = (source, now);
+        async { Ok(Output::default()) }
+    }
 
     /// Called before [`Stage::resume`]: this instance works on `source` now, for as long as the lease is
     /// held. A stage with effects that cannot be taken back asks it right before each.

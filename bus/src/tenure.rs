@@ -85,11 +85,17 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    /// The stored subjects that it reads.
-    pub(crate) fn filters(self) -> Vec<String> {
+    /// The stored subjects that `stage` reads.
+    pub(crate) fn filters(self, stage: &str) -> Vec<String> {
         let partitions =
             if self.whole.is_some() { 0..self.stream.partitions() } else { self.partition..self.partition + 1 };
-        partitions.flat_map(|partition| self.stream.filters(partition)).collect()
+        partitions.flat_map(|partition| self.stream.filters_of(stage, partition)).collect()
+    }
+
+    /// What it is for the stage. Where all groups are kept in one place, each has a name of its own.
+    pub(crate) fn source(self, position: Position) -> Source {
+        let group = self.whole.filter(|_| position == Position::Checkpoint);
+        Source::Partition { stream: self.stream, partition: group.unwrap_or(self.partition) }
     }
 
     /// Whether what it cannot handle is left to another reader of the same.
@@ -104,11 +110,12 @@ pub(crate) fn group_of(partition: u16, groups: u16) -> u16 {
     u16::try_from(group).expect("a group is no larger than a partition")
 }
 
-/// The sources of a group: its share of each input stream. A stage that keeps scopes by itself reads the whole of
-/// what is not partitioned by scope, in every group, and picks what is of its scopes.
+/// The sources of a group: its share of each input stream. What is not partitioned at all is read whole in every group,
+/// which picks what is of its scopes; by a stage that keeps scopes by itself, what is not partitioned by scope, too.
 pub(crate) fn sources(spec: &StageSpec, groups: u16, group: u16) -> Vec<Share> {
     let of_stream = |stream: &Stream| -> Vec<Share> {
-        if groups > 1 && spec.position == Position::Own && !stream.is_scoped() {
+        let is_whole = stream.partitions() == 1 || (spec.position == Position::Own && !stream.is_scoped());
+        if groups > 1 && is_whole {
             return vec![Share { stream: *stream, partition: 0, whole: Some(group) }];
         }
         let own = (0..stream.partitions()).filter(|partition| group_of(*partition, groups) == group);
@@ -190,7 +197,7 @@ impl<S: Stage> Tenure<S> {
                 stage: Arc::clone(stage),
                 nats: self.nats.clone(),
                 share,
-                source: Source::Partition { stream: share.stream, partition: share.partition },
+                source: share.source(S::SPEC.position),
                 metrics: Arc::clone(&self.metrics),
                 cancel: self.cancel.clone(),
                 in_flight: Arc::clone(&self.in_flight),
@@ -236,15 +243,21 @@ mod tests {
 
     #[test]
     fn groups_share_the_partitions() {
-        for (groups, first, last) in [(1, 33, 33), (2, 17, 16), (4, 9, 8), (16, 3, 2)] {
+        for (groups, each, whole) in [(1, 33, 0), (2, 17, 2), (4, 9, 4), (16, 3, 16)] {
             let spec = spec(Position::Checkpoint);
             let all: Vec<_> = (0..groups).map(|group| sources(&spec, groups, group)).collect();
-            assert_eq!((all[0].len(), all[all.len() - 1].len()), (first, last), "{groups}");
+            assert!(all.iter().all(|sources| sources.len() == each), "{groups}");
             let mut found = all.concat();
             found.sort_unstable();
             found.dedup();
-            assert_eq!(found.len(), 33, "each once");
-            assert!(all[0].contains(&Share { stream: Stream::Execution, partition: 0, whole: None }));
+            assert_eq!(found.len(), usize::from(groups) * each, "each once");
+            let of_all: Vec<&Share> = found.iter().filter(|share| share.whole.is_some()).collect();
+            assert_eq!(of_all.len(), whole);
+            assert!(of_all.iter().all(|share| share.stream == Stream::Execution));
+            let mut names: Vec<Source> = found.iter().map(|share| share.source(spec.position)).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), found.len(), "each has a state of its own");
         }
     }
 
@@ -259,8 +272,8 @@ mod tests {
             assert_eq!(partitions, (group * 4..group * 4 + 4).collect::<Vec<u16>>());
             assert!(scoped.iter().all(|share| share.stream == Stream::Observation));
             let streams: Vec<(Stream, usize)> =
-                whole.iter().map(|share| (share.stream, share.filters().len())).collect();
-            assert_eq!(streams, [(Stream::Decision, 16), (Stream::Execution, Stream::Execution.filters(0).len())]);
+                whole.iter().map(|share| (share.stream, share.filters("detector").len())).collect();
+            assert_eq!(streams, [(Stream::Decision, 16), (Stream::Execution, Stream::Execution.subjects().count())]);
             assert!(whole.iter().all(|share| share.is_repeated() == (group > 0)));
         }
     }

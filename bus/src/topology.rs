@@ -61,22 +61,22 @@ pub mod reads {
     pub const DETECTOR: &[Stream] = &[Stream::Observation, Stream::Policy, Stream::Decision, Stream::Execution];
     /// What changed.
     pub const ENFORCER: &[Stream] = &[Stream::Change];
-    /// What changed, and what breaks a policy.
-    pub const DECIDER: &[Stream] = &[Stream::Change, Stream::Policy];
+    /// What changed, what breaks a policy, what people say and what came of it.
+    pub const DECIDER: &[Stream] = &[Stream::Change, Stream::Policy, Stream::Execution];
     /// What is to be told.
     pub const NOTIFIER: &[Stream] = &[Stream::Decision];
     /// What is to be done, and what of it is approved.
     pub const EXECUTOR: &[Stream] = &[Stream::Decision, Stream::Execution];
 
     /// How many partitions detector, enforcer, decider and notifier read; what is not partitioned by scope, each of
-    /// several shards reads whole.
+    /// several shards reads whole, and what is not partitioned at all, each group.
     #[must_use]
     pub fn partitions(shards: u16) -> usize {
         let of_detector = DETECTOR.iter().map(|stream| match stream {
             _ if shards == 1 || stream.is_scoped() => stream.partitions(),
             _ => shards,
         });
-        let of_others = [ENFORCER, DECIDER, NOTIFIER].concat().into_iter().map(Stream::partitions);
+        let of_others = [ENFORCER, DECIDER, NOTIFIER].concat().into_iter().map(|_| super::PARTITIONS);
         of_detector.chain(of_others).map(usize::from).sum()
     }
 }
@@ -113,14 +113,14 @@ impl Stream {
         STORED.iter().filter(move |(stream, ..)| *stream == self).map(|(_, subject, _)| *subject)
     }
 
-    /// The stage whose checkpoints are stored in it.
-    pub(crate) fn writer(self) -> Option<&'static str> {
+    /// The stages whose checkpoints are stored in it.
+    pub(crate) fn writers(self) -> &'static [&'static str] {
         match self {
-            Self::Change => Some("detector"),
-            Self::Policy => Some("enforcer"),
-            Self::Decision => Some("decider"),
-            Self::Execution => Some("notifier"),
-            Self::Observation | Self::Dead => None,
+            Self::Change => &["detector"],
+            Self::Policy => &["enforcer"],
+            Self::Decision => &["decider"],
+            Self::Execution => &["notifier", "executor"],
+            Self::Observation | Self::Dead => &[],
         }
     }
 
@@ -156,7 +156,7 @@ impl Stream {
     }
 
     /// The stored subjects of one partition.
-    pub(crate) fn filters(self, partition: u16) -> Vec<String> {
+    fn filters(self, partition: u16) -> Vec<String> {
         match self {
             Self::Observation => vec![format!("elava.observation.{partition}.>")],
             Self::Change => vec![format!("elava.change.{partition}.>")],
@@ -164,6 +164,12 @@ impl Stream {
             Self::Decision => vec![format!("elava.decision.{partition}.>")],
             Self::Execution | Self::Dead => self.subjects().map(str::to_owned).collect(),
         }
+    }
+
+    /// As [`Self::filters`], without what `stage` has no use for: most of EXECUTION are deliveries.
+    pub(crate) fn filters_of(self, stage: &str, partition: u16) -> Vec<String> {
+        let is_used = |subject: &String| stage == User::Detector.name() || !subject.starts_with("elava.delivery.");
+        self.filters(partition).into_iter().filter(is_used).collect()
     }
 
     /// How long it keeps messages. The others are the audit trail and keep them until the byte limit.
@@ -183,6 +189,6 @@ impl Stream {
 
     /// Whether a checkpoint takes the place of the one before it. In an audit trail nothing can.
     pub(crate) fn rolls_up_checkpoints(self) -> bool {
-        self.writer().is_some() && !self.is_audit_trail()
+        !self.writers().is_empty() && !self.is_audit_trail()
     }
 }

@@ -113,8 +113,8 @@ fn taking_part(user: User, reads: &[Stream], writes: Option<Stream>) -> Permissi
 fn reading(user: User, stream: Stream) -> Grant {
     let name = stream.name();
     let part = |partition| Share { stream, partition, whole: None };
-    // what a shard reads whole has a consumer a shard
-    let is_whole = user == User::Detector && !stream.is_scoped();
+    // what a group reads whole has a consumer a group
+    let is_whole = stream.partitions() == 1 || (user == User::Detector && !stream.is_scoped());
     let whole = (0..PARTITIONS).filter(|_| is_whole).map(|group| Share { stream, partition: 0, whole: Some(group) });
     let consumers = (0..stream.partitions()).map(part).chain(whole).flat_map(|share| {
         let durable = durable(user.name(), share);

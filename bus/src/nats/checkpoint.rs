@@ -1,10 +1,12 @@
 //! How far a stage has come: the position of the input whose outputs are stored, in the same
-//! atomic batch as those outputs and in the same stream.
+//! atomic batch as those outputs and in the same stream. What follows from the time alone moves it on
+//! in time, at the same position.
 
 use async_nats::HeaderMap;
 use async_nats::header::{NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_MESSAGE_TTL, NATS_ROLLUP};
 use async_nats::jetstream::stream::DirectGetErrorKind;
 use bytes::Bytes;
+use elava_schemas::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::publish::Outgoing;
@@ -18,8 +20,24 @@ pub(crate) struct Checkpoint {
     subject: String,
     /// The sequence of the checkpoint message itself, which the next one must follow.
     revision: u64,
+    /// Up to where outputs are stored.
+    pub(crate) mark: Option<Mark>,
+}
+
+/// A place in the input, and in time. Later ones are greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Mark {
     /// The last input position whose outputs are stored.
-    pub(crate) position: Option<u64>,
+    pub(crate) position: u64,
+    /// Until when time has passed since.
+    pub(crate) ticked: Option<Timestamp>,
+}
+
+impl Mark {
+    /// An input position.
+    pub(crate) fn at(position: u64) -> Self {
+        Self { position, ticked: None }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -27,12 +45,19 @@ struct Body {
     kind: String,
     v: u32,
     sequence: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ticked: Option<Timestamp>,
 }
 
 impl Checkpoint {
-    /// The message that moves the checkpoint to `position`; refused if somebody else moved it.
-    pub(crate) fn moved_to(&self, position: u64) -> Outgoing {
-        let body = Body { kind: "checkpoint".to_owned(), v: 1, sequence: position };
+    /// The last input position whose outputs are stored.
+    pub(crate) fn position(&self) -> Option<u64> {
+        self.mark.map(|mark| mark.position)
+    }
+
+    /// The message that moves the checkpoint on; refused if somebody else moved it.
+    pub(crate) fn moved_to(&self, mark: Mark) -> Outgoing {
+        let body = Body { kind: "checkpoint".to_owned(), v: 1, sequence: mark.position, ticked: mark.ticked };
         let body = serde_json::to_vec(&body).expect("a checkpoint serialises");
         let mut headers = HeaderMap::new();
         headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, self.revision.to_string().as_str());
@@ -45,8 +70,8 @@ impl Checkpoint {
     }
 
     /// Notes that the move was stored as message `revision`.
-    pub(crate) fn was_moved(&mut self, position: u64, revision: u64) {
-        self.position = Some(position);
+    pub(crate) fn was_moved(&mut self, mark: Mark, revision: u64) {
+        self.mark = Some(mark);
         self.revision = revision;
     }
 
@@ -65,7 +90,7 @@ impl Nats {
         source: &Source,
     ) -> Result<Checkpoint, NatsError> {
         let mut checkpoint =
-            Checkpoint { output, subject: format!("elava.checkpoint.{stage}.{source}"), revision: 0, position: None };
+            Checkpoint { output, subject: format!("elava.checkpoint.{stage}.{source}"), revision: 0, mark: None };
         self.read_checkpoint(&mut checkpoint).await?;
         Ok(checkpoint)
     }
@@ -80,7 +105,8 @@ impl Nats {
         match stream.direct_get_last_for_subject(checkpoint.subject.as_str()).await {
             Ok(message) => {
                 let body: Body = serde_json::from_slice(&message.payload).map_err(|error| failed(error.into()))?;
-                checkpoint.was_moved(body.sequence, message.sequence);
+                let mark = Mark { position: body.sequence, ticked: body.ticked };
+                checkpoint.was_moved(mark, message.sequence);
                 Ok(())
             }
             // Never written.

@@ -19,7 +19,7 @@ use tracing::{debug, error, warn};
 use super::publish::TRACEPARENT;
 use super::{Nats, NatsError};
 use crate::tenure::Share;
-use crate::{Batch, Lease, Page, Source, Stream};
+use crate::{Batch, Lease, Page, Source, StageSpec, Stream};
 
 /// After how long without progress the server would deliver again.
 const ACK_WAIT: Duration = Duration::from_secs(60);
@@ -35,6 +35,7 @@ const EXPIRES: Duration = Duration::from_secs(30);
 /// One partition of one stream, read in order.
 pub(crate) struct Reader {
     nats: Nats,
+    stage: &'static str,
     share: Share,
     durable: String,
     batch_pages: usize,
@@ -59,9 +60,10 @@ pub(crate) struct Delivery {
 
 impl Reader {
     /// A reader of what comes after `position`. Contacts nothing yet.
-    pub(crate) fn new(nats: Nats, stage: &str, share: Share, batch_pages: usize, position: u64, lease: Lease) -> Self {
+    pub(crate) fn new(nats: Nats, spec: &StageSpec, share: Share, position: u64, lease: Lease) -> Self {
+        let (stage, batch_pages) = (spec.name, spec.batch_pages);
         let durable = durable(stage, share);
-        Self { nats, share, durable, batch_pages, lease, position, delivered: 0, messages: None }
+        Self { nats, stage, share, durable, batch_pages, lease, position, delivered: 0, messages: None }
     }
 
     /// Makes the consumer, at our position. It has one name whoever reads: without the lease it is another's.
@@ -86,7 +88,7 @@ impl Reader {
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.position + 1 },
             ack_policy: AckPolicy::All,
             ack_wait: ACK_WAIT,
-            filter_subjects: self.share.filters(),
+            filter_subjects: self.share.filters(self.stage),
             max_ack_pending: 1000,
             // there may be fewer groups one day; its position is kept elsewhere
             inactive_threshold: self.share.whole.map_or(Duration::ZERO, |_| UNUSED),
@@ -106,9 +108,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Waits for the next batch: what is there within a few milliseconds, up to the stage's limit.
-    pub(crate) async fn next(&mut self) -> Delivery {
-        let first = self.message().await;
+    /// The batch of `source` that begins with `first`: what is there within a few milliseconds, up to the stage's limit.
+    pub(crate) async fn batch(&mut self, source: Source, first: jetstream::Message) -> Delivery {
         let (mut pages, mut headers) = (Vec::new(), Vec::new());
         let mut pending = self.push(&first, &mut pages, &mut headers);
         let mut last = first;
@@ -127,12 +128,11 @@ impl Reader {
                 }
             }
         }
-        let source = Source::Partition { stream: self.share.stream, partition: self.share.partition };
         Delivery { batch: Batch { source, pages }, headers, last, pending }
     }
 
-    /// The next message in order, over as many consumers as it takes.
-    async fn message(&mut self) -> jetstream::Message {
+    /// Waits for the next message in order, over as many consumers as it takes. Nothing is lost when this is dropped.
+    pub(crate) async fn message(&mut self) -> jetstream::Message {
         let mut pause = Duration::from_millis(100);
         loop {
             if self.messages.is_none()

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::{self, AckKind};
+use chrono::Utc;
+use elava_schemas::{Timestamp, micros};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, Mark};
 use super::publish::{MAX_BATCH, NotStored, Outgoing, pack};
 use super::reader::{Delivery, Reader};
 use super::state::{POSITION, State};
@@ -19,10 +21,12 @@ use crate::handling::{Handling, back_off};
 use crate::metrics::Metrics;
 use crate::run::BusError;
 use crate::tenure::Share;
-use crate::{Batch, Emit, Lease, Position, Rejection, Source, Stage, message_subject};
+use crate::{Batch, Emit, Lease, Output, Position, Rejection, Source, Stage, message_subject};
 
 /// How often the server is told that a long batch is still being handled.
 const PROGRESS: Duration = Duration::from_secs(20);
+/// How often a stage is asked anew what is due.
+const ASKED_AGAIN: Duration = Duration::from_secs(1);
 /// After how many batches without outputs their position is stored although more waits.
 const MAX_UNSTORED: u32 = 100;
 
@@ -38,6 +42,13 @@ pub(crate) struct SourceRunner<S> {
     pub(crate) in_flight: Arc<Semaphore>,
     /// Without it nothing is begun, and nothing is stored.
     pub(crate) lease: Lease,
+}
+
+/// What comes next.
+enum Next {
+    Input(Delivery),
+    Time,
+    Nothing,
 }
 
 /// Where a source is.
@@ -103,22 +114,66 @@ impl<S: Stage> SourceRunner<S> {
             }
         };
         let (position, lease) = (from.saturating_sub(1), self.lease.clone());
-        let mut reader = Reader::new(self.nats.clone(), spec.name, self.share, spec.batch_pages, position, lease);
+        let mut reader = Reader::new(self.nats.clone(), &spec, self.share, position, lease);
         let _reading = self.metrics.reading();
         loop {
-            let delivery = tokio::select! {
-                biased;
-                () = self.cancel.cancelled() => None,
-                delivery = self.lease.guard(reader.next()) => Some(delivery.ok_or(NatsError::LeaseLost)?),
-            };
-            let went_on = match delivery {
-                Some(delivery) => self.batch(&mut place, delivery).await?,
-                None => false,
+            let went_on = match self.next(&mut reader).await? {
+                Next::Input(delivery) => self.batch(&mut place, delivery).await?,
+                Next::Time => self.tick(&mut place, micros(Utc::now())).await?,
+                Next::Nothing => false,
             };
             if !went_on {
-                return self.leave(place).await;
+                return self.leave(&mut place).await;
             }
         }
+    }
+
+    /// Waits for input, or until something is due.
+    async fn next(&self, reader: &mut Reader) -> Result<Next, BusError> {
+        let first = tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => return Ok(Next::Nothing),
+            () = self.due() => return Ok(Next::Time),
+            first = self.lease.guard(reader.message()) => first.ok_or(NatsError::LeaseLost)?,
+        };
+        let delivery = self.lease.guard(reader.batch(self.source.clone(), first)).await.ok_or(NatsError::LeaseLost)?;
+        Ok(Next::Input(delivery))
+    }
+
+    /// Until the stage has something to do though nothing arrives.
+    async fn due(&self) {
+        loop {
+            let wait = self.stage.due(&self.source).map(|at| (at - Utc::now()).to_std().unwrap_or_default());
+            match wait {
+                Some(Duration::ZERO) => return,
+                wait => tokio::time::sleep(wait.unwrap_or(ASKED_AGAIN).min(ASKED_AGAIN)).await,
+            }
+        }
+    }
+
+    /// Lets time pass, and stores what that leads to; whether to go on.
+    async fn tick(&self, place: &mut Place, now: Timestamp) -> Result<bool, BusError> {
+        self.leave(place).await?;
+        let Some(mut output) = self.pass_time(now).await? else { return Ok(false) };
+        let unread = Batch { source: self.source.clone(), pages: Vec::new() };
+        self.metrics.ticked(&output);
+        self.metrics.tracer().draw(&unread, &[], &mut output.messages);
+        if !output.messages.is_empty()
+            && let Some(checkpoint) = &mut place.checkpoint
+        {
+            let position = place.handled.max(checkpoint.position().unwrap_or(0));
+            self.send_at(checkpoint, output.messages, Mark { position, ticked: Some(now) }).await?;
+        }
+        self.nats.store_state(&mut place.state, output.state, place.handled, &self.lease).await?;
+        place.keeps_state = true;
+        Ok(true)
+    }
+
+    async fn pass_time(&self, now: Timestamp) -> Result<Option<Output>, BusError> {
+        let _room = self.in_flight.acquire().await.expect("the semaphore is never closed");
+        let (stage, metrics, cancel, lease) = (&*self.stage, &*self.metrics, &self.cancel, &self.lease);
+        let handling = Handling { stage, metrics, cancel, lease, patience: None };
+        handling.tick(&self.source, now).await.map_err(BusError::Stage)
     }
 
     /// Handles a batch and stores what it led to; whether to go on.
@@ -162,9 +217,10 @@ impl<S: Stage> SourceRunner<S> {
     }
 
     /// Leaves nothing to be done again by whoever comes next.
-    async fn leave(&self, mut place: Place) -> Result<(), BusError> {
+    async fn leave(&self, place: &mut Place) -> Result<(), BusError> {
         if place.unstored > 0 && S::SPEC.position == Position::Checkpoint {
             self.nats.store_state(&mut place.state, Vec::new(), place.handled, &self.lease).await?;
+            place.unstored = 0;
         }
         Ok(())
     }
@@ -179,14 +235,23 @@ impl<S: Stage> SourceRunner<S> {
         };
         let (state, entries) = self.nats.load_state(spec.name, &self.source).await?;
         let keeps_state = entries.iter().any(|(key, _)| key != POSITION);
-        let position = checkpoint.as_ref().and_then(|checkpoint| checkpoint.position).max(state.position);
+        let mark = checkpoint.as_ref().and_then(|checkpoint| checkpoint.mark);
+        let position = mark.map(|mark| mark.position).max(state.position);
         let mut resume = self.stage.resume(&self.source, position, entries).await.map_err(BusError::Stage)?;
         self.nats.check_position(self.share.stream, resume.from).await?;
         self.store_dead_again(&resume.rejected).await?;
         let unread = Batch { source: self.source.clone(), pages: Vec::new() };
         self.metrics.tracer().draw(&unread, &[], &mut resume.pending);
         self.send(&mut checkpoint, resume.pending, None).await?;
-        Ok((Place { checkpoint, state, keeps_state, unstored: 0, handled: 0 }, resume.from))
+        let mut place = Place { checkpoint, state, keeps_state, unstored: 0, handled: resume.from.saturating_sub(1) };
+        if let Some(Mark { position, ticked: Some(now) }) = mark
+            && position == place.handled
+        {
+            // What followed from the time is told; that it is may not have been stored.
+            let Some(output) = self.pass_time(now).await? else { return Ok((place, resume.from)) };
+            self.nats.store_state(&mut place.state, output.state, place.handled, &self.lease).await?;
+        }
+        Ok((place, resume.from))
     }
 
     /// Stores outputs and checkpoint, all or nothing; whether there was anything to store. Outputs
@@ -198,7 +263,7 @@ impl<S: Stage> SourceRunner<S> {
         sequence: Option<u64>,
     ) -> Result<bool, BusError> {
         let Some(checkpoint) = checkpoint else { return Ok(false) };
-        let stored = checkpoint.position.unwrap_or(0);
+        let stored = checkpoint.position().unwrap_or(0);
         let fresh = self.fitting(messages.into_iter().filter(|emit| emit.sequence > stored)).await;
         let Some(last) = fresh.iter().map(|emit| emit.sequence).max() else { return Ok(false) };
         let target = sequence.filter(|_| S::SPEC.position == Position::Checkpoint).unwrap_or(last);
@@ -213,21 +278,39 @@ impl<S: Stage> SourceRunner<S> {
             if pages.len() >= MAX_BATCH {
                 // More than one atomic batch can hold. The first ones are stored before, each with an
                 // id; a crash in between stores them again, and their messages have the same ids.
-                self.send_part(checkpoint, std::mem::take(&mut part), done).await?;
-                for page in pages.drain(..=pages.len() - MAX_BATCH) {
-                    self.while_held(self.nats.store(page.with_id())).await?;
-                }
+                self.send_part(checkpoint, std::mem::take(&mut part), Mark::at(done)).await?;
+                self.send_ahead(&mut pages).await?;
             }
             if !part.is_empty() && part.len() + pages.len() >= MAX_BATCH {
-                self.send_part(checkpoint, std::mem::take(&mut part), done).await?;
+                self.send_part(checkpoint, std::mem::take(&mut part), Mark::at(done)).await?;
             }
             part.extend(pages);
             done = first.sequence;
             rest = &rest[length..];
         }
-        self.send_part(checkpoint, part, target).await?;
+        self.send_part(checkpoint, part, Mark::at(target)).await?;
         self.metrics.tracer().stored(fresh.into_iter().flat_map(|emit| emit.traced.spans));
         Ok(true)
+    }
+
+    /// Stores outputs that follow from the time alone, and the checkpoint, all or nothing.
+    async fn send_at(&self, checkpoint: &mut Checkpoint, messages: Vec<Emit>, mark: Mark) -> Result<(), BusError> {
+        let fresh = self.fitting(messages.into_iter()).await;
+        let mut pages: Vec<_> = pack(&fresh).into_iter().map(|(page, _)| page).collect();
+        if pages.len() >= MAX_BATCH {
+            self.send_ahead(&mut pages).await?;
+        }
+        self.send_part(checkpoint, pages, mark).await?;
+        self.metrics.tracer().stored(fresh.into_iter().flat_map(|emit| emit.traced.spans));
+        Ok(())
+    }
+
+    /// Stores the first of more pages than one atomic batch can hold, each with an id.
+    async fn send_ahead(&self, pages: &mut Vec<Outgoing>) -> Result<(), BusError> {
+        for page in pages.drain(..=pages.len() - MAX_BATCH) {
+            self.while_held(self.nats.store(page.with_id())).await?;
+        }
+        Ok(())
     }
 
     /// Without the outputs that no server would take: those are set aside.
@@ -241,17 +324,17 @@ impl<S: Stage> SourceRunner<S> {
         fitting
     }
 
-    async fn send_part(&self, checkpoint: &mut Checkpoint, part: Vec<Outgoing>, position: u64) -> Result<(), BusError> {
-        if position <= checkpoint.position.unwrap_or(0) {
+    async fn send_part(&self, checkpoint: &mut Checkpoint, part: Vec<Outgoing>, mark: Mark) -> Result<(), BusError> {
+        if mark <= checkpoint.mark.unwrap_or(Mark::at(0)) {
             return Ok(());
         }
         let mut attempt = 0;
         loop {
             let mut batch = part.clone();
-            batch.push(checkpoint.moved_to(position));
+            batch.push(checkpoint.moved_to(mark));
             let not_stored = match self.while_held(self.nats.publish_atomically(batch)).await? {
                 Ok(revision) => {
-                    checkpoint.was_moved(position, revision);
+                    checkpoint.was_moved(mark, revision);
                     return Ok(());
                 }
                 Err(not_stored) => not_stored,
@@ -263,15 +346,15 @@ impl<S: Stage> SourceRunner<S> {
             self.metrics.blocked();
             self.while_held(tokio::time::sleep(back_off(attempt))).await?;
             // It may have been stored although we were not told: the checkpoint knows.
-            let known = checkpoint.position;
+            let known = checkpoint.mark;
             if let Err(error) = self.nats.read_checkpoint(checkpoint).await {
                 warn!(error = %crate::cli::chain(&error), "cannot read the checkpoint; trying again");
                 continue;
             }
-            if checkpoint.position == Some(position) {
+            if checkpoint.mark == Some(mark) {
                 return Ok(());
             }
-            if conflict || checkpoint.position != known {
+            if conflict || checkpoint.mark != known {
                 return Err(NatsError::Fenced { subject: checkpoint.subject().to_owned() }.into());
             }
         }

@@ -151,8 +151,13 @@ fn check<'a>(found: &'a Config, wanted: &Config) -> Result<&'a Config, NatsError
 fn updated(found: &Config, wanted: &Config) -> Option<Config> {
     // what has a time to live cannot lose it
     let ttl = wanted.allow_message_ttl || found.allow_message_ttl;
-    let is_so = found.allow_rollup == wanted.allow_rollup && found.allow_message_ttl == ttl;
-    (!is_so).then(|| Config { allow_rollup: wanted.allow_rollup, allow_message_ttl: ttl, ..found.clone() })
+    let lacking = wanted.subjects.iter().filter(|subject| !found.subjects.contains(subject));
+    let subjects: Vec<String> = found.subjects.iter().chain(lacking).cloned().collect();
+    let is_so = found.allow_rollup == wanted.allow_rollup
+        && found.allow_message_ttl == ttl
+        && subjects.len() == found.subjects.len();
+    let allow_rollup = wanted.allow_rollup;
+    (!is_so).then(|| Config { subjects, allow_rollup, allow_message_ttl: ttl, ..found.clone() })
 }
 
 /// On which subject something is asked of JetStream about a stream: `INFO`, `CREATE`, `UPDATE`.
@@ -175,7 +180,7 @@ fn max_bytes(stream: Option<Stream>) -> i64 {
 
 fn config(stream: Stream) -> Config {
     let mut subjects: Vec<String> = stream.subjects().map(str::to_owned).collect();
-    subjects.extend(stream.writer().map(|stage| format!("elava.checkpoint.{stage}.*.*")));
+    subjects.extend(stream.writers().iter().map(|stage| format!("elava.checkpoint.{stage}.*.*")));
     Config {
         name: stream.name().to_owned(),
         subjects,

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use elava_schemas::{Message, peek_kind};
+use chrono::Utc;
+use elava_schemas::{Message, micros, peek_kind};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -80,9 +81,21 @@ impl<S: Stage, W: Write> Pipe<'_, S, W> {
                 break;
             }
         }
+        self.pass_time().await?;
         let output = self.stage.finish().await.map_err(BusError::Stage)?;
         self.write(None, output)?;
         self.state.save()
+    }
+
+    /// What is due once everything was read: nobody waits in a pipe for what is due later.
+    async fn pass_time(&mut self) -> Result<(), BusError> {
+        let now = micros(Utc::now());
+        while self.stage.due(&Source::Pipe).is_some_and(|at| at <= now) {
+            let output = self.stage.tick(&Source::Pipe, now).await.map_err(BusError::Stage)?;
+            self.metrics.ticked(&output);
+            self.write(None, output)?;
+        }
+        Ok(())
     }
 
     /// Handles pages and writes what that leads to; whether it could before being told to stop.
