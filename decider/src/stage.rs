@@ -95,7 +95,7 @@ impl Stage for Decider {
         output: Some(Stream::Decision),
         consumes: |kind| match kind {
             Kind::Change | Kind::PolicyResult => Consumes::Takes,
-            // Approvals and executions will move findings on; until then they only pass.
+            Kind::Approval | Kind::Execution => Consumes::TakesAndPasses,
             _ => Consumes::Passes,
         },
         position: Position::Checkpoint,

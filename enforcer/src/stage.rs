@@ -66,6 +66,7 @@ impl Enforcer {
             // Not the clock: a replay must make the same bytes, and policies read this time as `now`.
             evaluated_at: change.detected_at,
             caused_by: Some(change.id.clone()),
+            scan_id: change.scan_id.clone(),
         }
     }
 }

@@ -140,6 +140,7 @@ impl Case<'_> {
             caused_by: vec![self.id.to_owned()],
             requires_approval: acting && self.config.behavior.require_approval,
             not_before: None,
+            approve_by: None,
             decided_at: self.at,
             metadata,
         });

@@ -110,6 +110,7 @@ pub(crate) fn result_with(tag_text: &str, violated: &str, errors: &[&str], subje
         bundle: "b".into(),
         evaluated_at: Timestamp::UNIX_EPOCH,
         caused_by: None,
+        scan_id: None,
     }
     .into()
 }

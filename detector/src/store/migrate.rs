@@ -16,6 +16,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 2, name: "0002_scopes", sql: include_str!("migrations/0002_scopes.sql") },
     Migration { number: 3, name: "0003_retention", sql: include_str!("migrations/0003_retention.sql") },
     Migration { number: 4, name: "0004_fields", sql: include_str!("migrations/0004_fields.sql") },
+    Migration { number: 5, name: "0005_approvals", sql: include_str!("migrations/0005_approvals.sql") },
 ];
 
 /// In order: later ones use earlier ones.

@@ -171,6 +171,7 @@ fn decision(appender: &mut Appender, decision: &Decision) -> duckdb::Result<()> 
         decision.not_before.map(micros),
         micros(decision.decided_at),
         (!decision.metadata.is_empty()).then(|| json(&decision.metadata)),
+        decision.approve_by.map(micros),
     ])
 }
 

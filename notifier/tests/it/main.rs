@@ -47,6 +47,7 @@ fn decision(name: &str, action: Action, severity: Severity, state: DecisionState
         caused_by: vec!["res_1".into()],
         requires_approval: false,
         not_before: None,
+        approve_by: None,
         decided_at: clock(),
         metadata,
     }

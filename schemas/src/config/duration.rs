@@ -28,6 +28,12 @@ impl Duration {
         Self::minutes(hours * 60)
     }
 
+    /// Milliseconds.
+    #[must_use]
+    pub const fn millis(millis: u64) -> Self {
+        Self(std::time::Duration::from_millis(millis))
+    }
+
     /// Whole seconds.
     #[must_use]
     pub const fn seconds(seconds: u64) -> Self {

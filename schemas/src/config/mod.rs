@@ -5,6 +5,7 @@
 //! `NAME_FILE` names, `${NAME:-default}` where it may be missing; neither is touched in comments.
 
 mod actions;
+mod behavior;
 mod duration;
 mod expand;
 mod history;
@@ -17,8 +18,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use actions::{
-    Actions, Notifications, Protection, SlackChannel, StdoutChannel, StdoutFormat, Tagging, WebhookChannel,
+    Actions, Notifications, Protection, SlackChannel, StdoutChannel, StdoutFormat, TagRule, Tagging, WebhookChannel,
+    Writing,
 };
+pub use behavior::{Behavior, Breaker, Flapping, Never, Remind, Reminders};
 pub use duration::Duration;
 pub use history::{HistorySettings, RetentionRule};
 pub use load::{ConfigError, load, parse};
@@ -230,6 +233,9 @@ pub struct Policies {
     pub severity_actions: BTreeMap<Severity, Action>,
     /// The tag that names a resource's environment, for `input.context.environment`.
     pub environment_tags: Vec<String>,
+    /// File of the exceptions: findings that are accepted for a while.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exceptions: Option<String>,
 }
 
 impl Default for Policies {
@@ -244,6 +250,7 @@ impl Default for Policies {
                 (Severity::Info, Action::Audit),
             ]),
             environment_tags: ["environment", "Environment", "env", "Env"].map(str::to_owned).to_vec(),
+            exceptions: None,
         }
     }
 }
@@ -273,43 +280,5 @@ pub struct AutoRemediate {
 impl Default for AutoRemediate {
     fn default() -> Self {
         Self { tag_violations: false, blessed_protection: true }
-    }
-}
-
-/// Manners.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Behavior {
-    /// How long a managed resource must stay away before people are told.
-    pub grace_period: Duration,
-    /// Exists to be refused: Elava has no delete.
-    pub auto_delete: Never,
-    /// Whether a person must say yes before anything is changed.
-    pub require_approval: bool,
-}
-
-impl Default for Behavior {
-    fn default() -> Self {
-        Self { grace_period: Duration::hours(24), auto_delete: Never, require_approval: true }
-    }
-}
-
-/// A setting that can only be `false`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "bool", into = "bool")]
-#[schemars(with = "bool", extend("const" = false))]
-pub struct Never;
-
-impl TryFrom<bool> for Never {
-    type Error = &'static str;
-
-    fn try_from(value: bool) -> Result<Self, Self::Error> {
-        if value { Err("Elava never deletes; the only allowed value is false") } else { Ok(Self) }
-    }
-}
-
-impl From<Never> for bool {
-    fn from(Never: Never) -> Self {
-        false
     }
 }

@@ -14,7 +14,7 @@ pub struct Approval {
     pub decision_id: DecisionId,
     /// Who.
     pub by: String,
-    /// Yes or no.
+    /// What they say.
     pub verdict: Verdict,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -23,14 +23,16 @@ pub struct Approval {
     pub at: Timestamp,
 }
 
-/// Yes or no.
+/// What a person says of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Go ahead.
+    /// Go ahead. Of a breaker's decision: tell what it holds back.
     Approved,
     /// Do not.
     Denied,
+    /// Take back what was done because of it.
+    Undo,
 }
 
 impl Verdict {
@@ -40,6 +42,7 @@ impl Verdict {
         match self {
             Self::Approved => "approved",
             Self::Denied => "denied",
+            Self::Undo => "undo",
         }
     }
 }

@@ -33,6 +33,9 @@ pub struct Decision {
     /// Not to be acted on or told before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
+    /// An approval that is given later is void.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approve_by: Option<Timestamp>,
     /// When the input that led here was made.
     pub decided_at: Timestamp,
     /// More about the cause: `cause`, `policy`, `rule`, `suggestion`, `previous_tags`, `current_tags`, …
@@ -87,6 +90,12 @@ pub enum DecisionState {
     Changed,
     /// Still open after the time set for it.
     Reminder,
+    /// Open again, soon after it was over.
+    Reopened,
+    /// Open, and an exception covers it: recorded, told nobody.
+    Suppressed,
+    /// Open for so long that it counts as how things are; nobody hears of it again.
+    Expired,
     /// Over.
     Resolved,
 }
@@ -99,6 +108,9 @@ impl DecisionState {
             Self::New => "new",
             Self::Changed => "changed",
             Self::Reminder => "reminder",
+            Self::Reopened => "reopened",
+            Self::Suppressed => "suppressed",
+            Self::Expired => "expired",
             Self::Resolved => "resolved",
         }
     }

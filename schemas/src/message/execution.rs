@@ -40,8 +40,10 @@ pub enum ExecutionOutcome {
     Executed,
     /// The cloud refused.
     Failed,
-    /// Not written: reality had moved on, or dry run.
+    /// Not written: reality had moved on, denied, not approved in time, or dry run.
     Skipped,
+    /// What had been written was taken back.
+    Undone,
 }
 
 impl ExecutionOutcome {
@@ -53,6 +55,7 @@ impl ExecutionOutcome {
             Self::Executed => "executed",
             Self::Failed => "failed",
             Self::Skipped => "skipped",
+            Self::Undone => "undone",
         }
     }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChangeId, ResourceKey, ResourceLabel, ResultId, Timestamp};
+use crate::{ChangeId, ResourceKey, ResourceLabel, ResultId, ScanId, Timestamp};
 
 /// What one policy bundle says of one version of one resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +34,9 @@ pub struct PolicyResult {
     /// The change that asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caused_by: Option<ChangeId>,
+    /// The scan that showed the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scan_id: Option<ScanId>,
 }
 
 /// Whether the resource was there when its policies were evaluated.

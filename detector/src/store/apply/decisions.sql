@@ -7,7 +7,8 @@ SELECT
         caused_by::JSON::VARCHAR[] AS caused_by,
         utc(not_before) AS not_before,
         utc(decided_at) AS decided_at,
-        metadata::JSON AS metadata
+        metadata::JSON AS metadata,
+        utc(approve_by) AS approve_by
     )
 FROM staged_decisions
 WHERE id NOT IN (FROM known);
