@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use elava_bus::{Batch, Failure, Output, Position, Resume, Source, Stage, StageSpec, StateChange, Stream};
 use chrono::TimeDelta;
+use elava_bus::{Batch, Failure, Output, Position, Resume, Source, Stage, StageSpec, StateChange, Stream};
 use elava_schemas::{Message, ResourceKey, Timestamp};
 
 use crate::copier::{Copier, change, observation};
