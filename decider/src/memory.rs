@@ -230,7 +230,8 @@ impl Memory {
         }
         // exceptions may have changed meanwhile, and what breakers hold may have ended
         memory.generation = context.exceptions.generation.wrapping_sub(1);
-        memory.recount = memory.breakers().next().map(|_| context.now);
+        let has_breakers = memory.breakers().next().is_some();
+        memory.recount = has_breakers.then_some(context.now);
         Ok((memory, position))
     }
 }
