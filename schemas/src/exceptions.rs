@@ -224,6 +224,13 @@ mod tests {
         ] {
             errors += &format!("{}\n", parse("x.yaml", &text).expect_err("refused"));
         }
-        expect_test::expect![[""]].assert_eq(&errors);
+        expect_test::expect![[r#"
+            x.yaml:4: exceptions.owner: is missing
+            x.yaml:3: exceptions.reason: must not be empty
+            x.yaml:5: exceptions.expires: `soon` is neither a day such as 2027-01-31 nor a time such as 2027-01-31T12:00:00Z
+            x.yaml:1: exception 1 would cover everything: its `match` names nothing
+            x.yaml:2: exceptions.match: unknown field `sort`, expected one of key, id, type, account, region, tags, policy, rule, cause
+            x.yaml:1: two exceptions are called a
+        "#]].assert_eq(&errors);
     }
 }
