@@ -8,8 +8,9 @@ use elava_detector::{Query, ScopeFilter};
 
 use crate::command::{
     CommandError, audit::AuditArgs, changes::ChangesArgs, cost::CostArgs, coverage::CoverageArgs, diff::DiffArgs,
-    export::ExportArgs, flapping::FlappingArgs, history::HistoryArgs, nats::NatsCommand, orphans::OrphansArgs,
-    resources::ResourcesArgs, scan::ScanArgs, status::StatusArgs, summary::SummaryArgs, violations::ViolationsArgs,
+    exceptions::ExceptionsArgs, export::ExportArgs, flapping::FlappingArgs, history::HistoryArgs, nats::NatsCommand,
+    orphans::OrphansArgs, resources::ResourcesArgs, scan::ScanArgs, status::StatusArgs, summary::SummaryArgs,
+    violations::ViolationsArgs,
 };
 use crate::show::{Format, FormatArgs};
 use crate::sql::SqlArgs;
@@ -59,6 +60,8 @@ pub enum Command {
     Resources(ResourcesArgs),
     /// Policy violations that are open, now or at a time
     Violations(ViolationsArgs),
+    /// What is accepted for a while: why, by whom, until when, and what it covers
+    Exceptions(ExceptionsArgs),
     /// What nobody uses or owns
     Orphans(OrphansArgs),
     /// Estimated monthly cost, now, at a time or over time

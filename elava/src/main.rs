@@ -27,6 +27,7 @@ async fn go(command: Command) -> anyhow::Result<Finished> {
         Command::Audit(args) => args.run().await?,
         Command::Resources(args) => args.run().await?,
         Command::Violations(args) => args.run().await?,
+        Command::Exceptions(args) => args.run().await?,
         Command::Orphans(args) => args.run().await?,
         Command::Cost(args) => args.run().await?,
         Command::Flapping(args) => args.run().await?,

@@ -47,6 +47,7 @@ impl Query {
                 let before = [instant(*since), number(*at_least)];
                 (include_str!("../store/queries/flapping.sql"), scope.between(before, []))
             }
+            Self::Exceptions {} => (include_str!("../store/queries/exceptions.sql"), Vec::new()),
             Self::Orphans { scope } => (include_str!("../store/queries/orphans.sql"), scope.between([], [])),
             Self::Coverage { scope, unseen_since } => {
                 let unseen = unseen_since.map_or(Parameter::Null, instant);
