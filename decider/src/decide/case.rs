@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::text;
 use crate::exceptions::{Exceptions, Facts};
-use crate::finding::{About, Cause, Entry, Finding, Origin, Past, Quiet, fingerprint, flapping_of};
+use crate::finding::{About, Cause, Entry, Finding, Origin, Past, Quiet, fingerprint};
 
 /// More about a decision's cause.
 pub(super) type Metadata = Map<String, Value>;
@@ -270,35 +270,6 @@ impl<'a> Case<'a> {
     /// The open finding with this fingerprint.
     pub(super) fn position(&self, fingerprint: &FindingId) -> Option<usize> {
         self.findings.iter().position(|finding| finding.fingerprint == *fingerprint)
-    }
-
-    /// A finding ends: from now on it has a past.
-    fn ended(&mut self, finding: &Finding) {
-        if !self.past.iter().any(|past| past.fingerprint == finding.fingerprint) {
-            let transitions = vec![finding.opened_at];
-            self.past.push(Past { fingerprint: finding.fingerprint.clone(), transitions, flapping: None });
-        }
-        self.moved(finding);
-    }
-
-    /// A finding with a past opens or ends: too often, and that is a finding of its own.
-    fn moved(&mut self, finding: &Finding) {
-        let limit = self.config().behavior.flapping;
-        let Some(past) = self.past.iter_mut().find(|past| past.fingerprint == finding.fingerprint) else { return };
-        past.transitions.push(self.at);
-        let kept = limit.transitions as usize + 1;
-        let surplus = past.transitions.len().saturating_sub(kept);
-        past.transitions.drain(..surplus);
-        let is_often = past.transitions.len() == kept && past.transitions[0] + delta(limit.within) > self.at;
-        if !is_often || past.flapping.is_some() {
-            return;
-        }
-        past.flapping = Some(finding.severity);
-        let what = (flapping_of(&finding.fingerprint), DecisionState::New, telling(finding.severity));
-        let message = format!("Comes and goes, {kept} times within {}: {}", limit.within, finding.message);
-        let mut metadata = finding_metadata(Cause::Flapping, finding.policy.as_deref(), finding.rule.as_deref());
-        metadata.insert("finding".to_owned(), finding.fingerprint.as_str().into());
-        self.push(what, self.id, finding.severity, &message, metadata);
     }
 
     /// Adds one decision about a finding.

@@ -3,8 +3,9 @@
 use elava_schemas::{Action, Decision, DecisionState, IdHasher, Severity, Timestamp, blessed};
 use serde_json::json;
 
-use super::case::{Blessing, Case, Context, Metadata, delta, finding_metadata, telling};
-use crate::finding::{About, Cause, Entry, Finding, Past, Quiet, flapping_of};
+use super::case::{Blessing, Case, Context, Metadata, delta};
+use super::past::quiet_again;
+use crate::finding::{About, Entry, Finding, Past, Quiet};
 
 /// When something follows from the time, for an entry. What waits for more of a scan is not meant.
 #[must_use]
@@ -157,30 +158,4 @@ fn warn(case: &mut Case, finding: &Finding, exception: &str, until: Timestamp) {
     metadata.insert("exception".to_owned(), exception.into());
     let what = (finding.fingerprint.clone(), DecisionState::Reminder, action);
     case.push(what, &cause, Severity::Info, &message, metadata);
-}
-
-/// What has come and gone, and was quiet for long enough.
-fn quiet_again(case: &mut Case) {
-    let within = delta(case.config().behavior.flapping.within);
-    let now = case.context.now;
-    let over = |past: &Past| past.transitions.last().is_none_or(|last| *last + within <= now);
-    let (over, kept): (Vec<Past>, Vec<Past>) = std::mem::take(&mut case.past).into_iter().partition(over);
-    case.past = kept;
-    for past in over {
-        let Some(severity) = past.flapping else { continue };
-        let open = case.position(&past.fingerprint);
-        let now = if open.is_some() { "open" } else { "over" };
-        let message = format!("Has not come or gone for {}, and is {now}", case.config().behavior.flapping.within);
-        let last = past.transitions.last().map(Timestamp::to_rfc3339).unwrap_or_default();
-        let what = (flapping_of(&past.fingerprint), DecisionState::Resolved, telling(severity));
-        let metadata = finding_metadata(Cause::Flapping, None, None);
-        case.push(what, &last, severity, &message, metadata);
-        if let Some(index) = open {
-            let mut finding = case.findings.remove(index);
-            if finding.quiet == Some(Quiet::Flapping) {
-                case.tell(&mut finding);
-            }
-            case.findings.insert(index, finding);
-        }
-    }
 }

@@ -25,6 +25,7 @@ mod case;
 mod change;
 mod execution;
 mod life;
+mod past;
 mod policy;
 mod text;
 mod trip;
