@@ -34,6 +34,17 @@ pub(crate) fn settles_at(entry: &Entry) -> Option<Timestamp> {
     entry.findings.iter().filter_map(waiting).map(|(until, _)| until).min()
 }
 
+/// The scope and the scan of which an entry waits for more.
+pub(crate) fn settling(entry: &Entry) -> Option<(String, ScanId)> {
+    let finding = entry.findings.iter().find(|finding| waiting(finding).is_some())?;
+    Some((scope_of(&entry.about.as_ref()?.key), finding.scan.clone()?))
+}
+
+/// The scope of a resource, as a text.
+pub(crate) fn scope_of(key: &ResourceKey) -> String {
+    all_of(key).to_string()
+}
+
 /// Whether an entry has findings that a breaker holds.
 pub(crate) fn holds(entry: &Entry) -> bool {
     entry.findings.iter().any(|finding| matches!(finding.quiet, Some(Quiet::Held { .. })))
@@ -63,15 +74,32 @@ fn is_too_much(breaker: &Breaker, found: usize, resources: Option<u64>) -> bool 
     breaker.enabled && (found >= breaker.findings as usize || is_share)
 }
 
-/// Tells or holds what has waited for long enough; all of it where nothing more can come.
-pub(crate) fn settle(draft: &mut Draft<'_>, context: &Context<'_>, is_last: bool) -> Vec<Decision> {
-    let is_due = |until: Timestamp| is_last || until <= context.now;
-    // of every scan with something due: all that waits, by sort
+/// Which scans are told of.
+#[derive(Clone, Copy)]
+pub(crate) enum Settled<'a> {
+    /// Those that have waited for long enough.
+    InTime,
+    /// All of them: nothing more can come.
+    All,
+    /// This one, because another one of its scope has begun.
+    Scan(&'a ScanId),
+}
+
+/// Tells or holds what has settled.
+pub(crate) fn settle(draft: &mut Draft<'_>, context: &Context<'_>, settled: Settled<'_>) -> Vec<Decision> {
+    let is_settled = |until: Timestamp, scan: &ScanId| match settled {
+        Settled::InTime => until <= context.now,
+        Settled::All => true,
+        Settled::Scan(settled) => settled == scan,
+    };
+    // of every scan that has settled: all that waits, by sort
     let mut scans: BTreeMap<ScanId, Scan> = BTreeMap::new();
     for (_, entry) in draft.entries() {
         for finding in &entry.findings {
-            let due = waiting(finding).filter(|(until, _)| is_due(*until));
-            if let (Some((_, resources)), Some(scan), Some(about)) = (due, &finding.scan, &entry.about) {
+            let waiting = waiting(finding);
+            if let (Some((until, resources)), Some(scan), Some(about)) = (waiting, &finding.scan, &entry.about)
+                && is_settled(until, scan)
+            {
                 let new = || Scan { key: all_of(&about.key), resources, sorts: BTreeMap::new() };
                 scans.entry(scan.clone()).or_insert_with(new);
             }
@@ -88,6 +116,7 @@ pub(crate) fn settle(draft: &mut Draft<'_>, context: &Context<'_>, is_last: bool
     let mut decisions = Vec::new();
     for (id, scan) in scans {
         decisions.extend(settle_scan(draft, context, &id, &scan));
+        draft.settling.retain(|_, settling| *settling != id);
     }
     decisions
 }

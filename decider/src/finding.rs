@@ -78,6 +78,9 @@ pub struct Finding {
     pub opened_at: Timestamp,
     /// The input that opened it, or last changed it.
     pub caused_by: String,
+    /// When that input was made; absent in what an older version has stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_at: Option<Timestamp>,
     /// How things were before; the finding is over when they are so again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
 use elava_bus::{Failure, Source, StateChange};
-use elava_schemas::Timestamp;
+use elava_schemas::{ScanId, Timestamp};
 use tracing::warn;
 
 use crate::decide::Context;
@@ -26,6 +26,8 @@ pub(crate) struct Memory {
     entries: HashMap<String, Entry>,
     /// When something follows from the time, and for which entry.
     due: BTreeSet<(Timestamp, String)>,
+    /// Of which scan of a scope more is waited for.
+    pub(crate) settling: HashMap<String, ScanId>,
     /// When what breakers hold is counted again.
     pub(crate) recount: Option<Timestamp>,
     /// The exceptions that were in use when it was last looked at.
@@ -54,11 +56,13 @@ struct Undo {
 pub(crate) struct Draft<'a> {
     memory: &'a Memory,
     pub(crate) changed: HashMap<String, Entry>,
+    /// As in the memory.
+    pub(crate) settling: HashMap<String, ScanId>,
 }
 
 impl<'a> Draft<'a> {
     pub(crate) fn new(memory: &'a Memory) -> Self {
-        Self { memory, changed: HashMap::new() }
+        Self { memory, changed: HashMap::new(), settling: memory.settling.clone() }
     }
 
     /// The entry of a state key, as it is by now.
@@ -83,6 +87,7 @@ impl<'a> Draft<'a> {
             self.entry(&key).is_some_and(|known| known.findings == entry.findings && known.past == entry.past);
         let is_nothing = entry.is_empty() && self.entry(&key).is_none();
         if !is_same && !is_nothing {
+            self.settling.extend(breaker::settling(&entry));
             self.changed.insert(key, entry);
         }
     }
@@ -117,6 +122,7 @@ impl Memory {
         }
         self.closed = undo.closed;
         self.has_format = undo.has_format;
+        self.settling = self.entries.values().filter_map(breaker::settling).collect();
     }
 
     /// Applies what the batch changed, and says what of it is to be stored.
@@ -230,6 +236,7 @@ impl Memory {
         }
         // exceptions may have changed meanwhile, and what breakers hold may have ended
         memory.generation = context.exceptions.generation.wrapping_sub(1);
+        memory.settling = memory.entries.values().filter_map(breaker::settling).collect();
         let has_breakers = memory.breakers().next().is_some();
         memory.recount = has_breakers.then_some(context.now);
         Ok((memory, position))

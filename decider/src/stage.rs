@@ -12,10 +12,10 @@ use elava_bus::{
 };
 use elava_schemas::config::Config;
 use elava_schemas::exceptions::ExceptionsError;
-use elava_schemas::{Approval, Decision, DecisionId, Kind, Message, ResourceKey, Timestamp, Verdict};
+use elava_schemas::{Approval, Decision, DecisionId, Kind, Message, ResourceKey, ScanId, Timestamp, Verdict};
 use serde::{Deserialize, Serialize};
 
-use crate::breaker::{self, Releases};
+use crate::breaker::{self, Releases, Settled};
 use crate::decide::Context;
 use crate::exceptions::{Exceptions, LiveExceptions};
 use crate::finding::{Driver, Entry, state_key};
@@ -107,12 +107,19 @@ impl Decider {
             if batch.source != Source::Pipe && page.sequence <= applied {
                 continue;
             }
+            let context = Context { now: page.received_at, ..context };
+            // The scans of a scope come one after the other: of the last one, nothing more comes.
+            if let Some(settled) =
+                draft.settling.get(&breaker::scope_of(key)).filter(|scan| scan_of(&message) != Some(scan)).cloned()
+            {
+                let told = breaker::settle(&mut draft, &context, Settled::Scan(&settled));
+                told.into_iter().for_each(|decision| output.emit(page.sequence, decision));
+            }
             let nothing = Entry::default();
             let before = draft.entry(&state_key).unwrap_or(&nothing);
             if before.last.as_deref() == Some(id) {
                 continue;
             }
-            let context = Context { now: page.received_at, ..context };
             let (decisions, mut entry) = match &message {
                 Message::Change(change) => decide_change(change, before, &context),
                 Message::PolicyResult(result) => decide_result(result, before, &context),
@@ -125,7 +132,8 @@ impl Decider {
             decisions.into_iter().for_each(|decision| output.emit(page.sequence, decision));
         }
         output.rejected.extend(rejected);
-        let changed = draft.changed;
+        let Draft { changed, settling, .. } = draft;
+        memory.settling = settling;
         output.state = memory.end(first, changed, &batch.source, &context);
         output.state.extend(approvals);
         if recount {
@@ -173,16 +181,27 @@ impl Decider {
             decisions.extend(told);
             draft.put(key, entry);
         }
-        decisions.extend(breaker::settle(&mut draft, &context, is_last));
+        let settled = if is_last { Settled::All } else { Settled::InTime };
+        decisions.extend(breaker::settle(&mut draft, &context, settled));
         let releases = self.releases();
         decisions.extend(breaker::recount(&mut draft, &context, &releases));
         let mut output = Output::default();
         decisions.into_iter().for_each(|decision| output.emit(0, decision));
-        let changed = draft.changed;
+        let Draft { changed, settling, .. } = draft;
+        memory.settling = settling;
         output.state = memory.passed(changed, source, &context);
         memory.generation = exceptions.generation;
         memory.recount = None;
         output
+    }
+}
+
+/// The scan that an input came of.
+fn scan_of(message: &Message) -> Option<&ScanId> {
+    match message {
+        Message::Change(change) => change.scan_id.as_ref(),
+        Message::PolicyResult(result) => result.scan_id.as_ref(),
+        _ => None,
     }
 }
 

@@ -107,6 +107,7 @@ impl<'a> Case<'a> {
             action: self.permitted(raise.action),
             opened_at: self.at,
             caused_by: self.id.to_owned(),
+            seen_at: Some(self.at),
             origin: raise.origin,
             told: false,
             quiet: None,
@@ -135,6 +136,7 @@ impl<'a> Case<'a> {
         finding.metadata = raise.metadata;
         finding.action = if was_told && permitted == Action::Audit { Action::Notify } else { permitted };
         self.id.clone_into(&mut finding.caused_by);
+        finding.seen_at = Some(self.at);
         if finding.quiet.is_none() {
             self.decide(&finding, DecisionState::Changed, finding.action, Metadata::new());
             self.remind(&mut finding);
@@ -174,6 +176,7 @@ impl<'a> Case<'a> {
 
     /// Notes why nobody is told.
     pub(super) fn hush(&mut self, finding: &mut Finding, quiet: Quiet) {
+        self.decided_at(finding);
         finding.remind_at = None;
         let note = |name: &str, value: Value| Metadata::from_iter([(name.to_owned(), value)]);
         match &quiet {
@@ -206,6 +209,7 @@ impl<'a> Case<'a> {
 
     /// Tells people of an open finding, in so many words.
     pub(super) fn tell_as(&mut self, finding: &mut Finding, state: DecisionState, note: Metadata) {
+        self.decided_at(finding);
         finding.quiet = None;
         finding.told = finding.action != Action::Audit;
         self.decide(finding, state, finding.action, note);
@@ -223,6 +227,16 @@ impl<'a> Case<'a> {
         let what = (finding.fingerprint.clone(), state, Action::Protect);
         let message = "Protect what remains of a blessed resource";
         self.push(what, &finding.caused_by, finding.severity, message, finding.metadata.clone());
+    }
+
+    /// Whenever it is that a finding which has waited is decided on: the time is that for which it has waited, or that of
+    /// its input, so that it is the same each time.
+    fn decided_at(&mut self, finding: &Finding) {
+        match finding.quiet {
+            Some(Quiet::Settling { .. }) => self.at = finding.seen_at.unwrap_or(self.at),
+            Some(Quiet::Grace { until }) => self.at = until,
+            _ => {}
+        }
     }
 
     /// Sets when people are reminded next.

@@ -50,6 +50,7 @@ pub(crate) fn about(
     let mut case = of(&key, label, &entry, context);
     for mut finding in std::mem::take(&mut case.findings) {
         let is_meant = is_meant(&finding);
+        case.at = context.now;
         match what {
             What::Tell(note) if is_meant => {
                 let state = if finding.reopened { DecisionState::Reopened } else { DecisionState::New };
@@ -101,13 +102,15 @@ fn of<'a>(
 /// One finding at this moment; whether it is still one.
 fn live(case: &mut Case, finding: &mut Finding) -> bool {
     let now = case.context.now;
+    case.at = now;
     review(case, finding);
     if let Some(Quiet::Grace { until }) = finding.quiet
         && until <= now
     {
         case.tell(finding);
     }
-    if finding.remind_at.is_some_and(|at| at <= now) {
+    if let Some(at) = finding.remind_at.filter(|at| *at <= now) {
+        case.at = at;
         finding.reminders += 1;
         let note = Metadata::from_iter([
             ("reminder".to_owned(), finding.reminders.into()),
@@ -116,7 +119,8 @@ fn live(case: &mut Case, finding: &mut Finding) -> bool {
         case.decide(finding, DecisionState::Reminder, finding.action, note);
         case.remind(finding);
     }
-    if finding.expires_at.is_some_and(|at| at <= now) {
+    if let Some(at) = finding.expires_at.filter(|at| *at <= now) {
+        case.at = at;
         case.decide(finding, DecisionState::Expired, Action::Audit, Metadata::new());
         return false;
     }
