@@ -24,6 +24,8 @@ use crate::receiver::Receiver;
 
 /// How often what is over is undone, and who has ended is started again.
 const TICK: Duration = Duration::from_millis(50);
+/// How long nothing must happen: what a scan has opened is told when it has settled.
+const QUIET: Duration = Duration::from_secs(2);
 /// How often the server is asked how far the stages are: to ask costs it something.
 const ASK: Duration = Duration::from_millis(200);
 /// How long a question to the server may take: it may be frozen, or starting.
@@ -161,14 +163,14 @@ impl World {
     pub(crate) async fn settled(&mut self, patience: Duration) -> anyhow::Result<()> {
         let deadline = Instant::now() + patience;
         let shards = u16::try_from(self.history.len()).expect("there are few");
-        let mut quiet = 0;
+        let mut quiet: Option<Instant> = None;
         let mut last = None;
-        while quiet < 6 {
+        while quiet.is_none_or(|since| since.elapsed() < QUIET) {
             ensure!(Instant::now() < deadline, "not settled within {patience:?}: {}", stuck(last.as_deref(), shards));
             self.meanwhile(sleep(ASK)).await?;
             let progress = self.progress().await?;
             let idle = self.active.is_empty() && progress.as_deref().is_some_and(|all| Progress::are_idle(all, shards));
-            quiet = if idle { quiet + 1 } else { 0 };
+            quiet = idle.then(|| quiet.unwrap_or_else(Instant::now));
             last = progress.or(last);
         }
         Ok(())
@@ -213,10 +215,12 @@ async fn connect(url: &str) -> anyhow::Result<(Context, Client)> {
     Ok((ContextBuilder::new().timeout(ANSWER).ack_timeout(ANSWER).build(connected), client))
 }
 
-/// Everybody is told of everything.
+/// Everybody is told of everything, one by one: how much of a scan a breaker holds depends on how fast it comes.
 const CONFIG: &str = "\
 version: \"2.0\"
 provider: aws
+behavior:
+  breaker: {findings: 1000000, percent: 100, at_least: 1000000}
 policies:
   severity_actions: {critical: alert, warning: notify, info: audit}
 actions:

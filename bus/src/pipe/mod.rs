@@ -89,7 +89,7 @@ impl<S: Stage, W: Write> Pipe<'_, S, W> {
         }
         self.pass_time().await?;
         let output = self.stage.finish().await.map_err(BusError::Stage)?;
-        self.write(None, output)?;
+        self.passed(output)?;
         self.state.save()
     }
 
@@ -109,10 +109,17 @@ impl<S: Stage, W: Write> Pipe<'_, S, W> {
         let now = micros(Utc::now());
         while self.stage.due(&Source::Pipe).is_some_and(|at| at <= now) {
             let output = self.stage.tick(&Source::Pipe, now).await.map_err(BusError::Stage)?;
-            self.metrics.ticked(&output);
-            self.write(None, output)?;
+            self.passed(output)?;
         }
         Ok(())
+    }
+
+    /// Writes what followed from the time, or from the end of the input.
+    fn passed(&mut self, mut output: Output) -> Result<(), BusError> {
+        self.metrics.ticked(&output);
+        let unread = Batch { source: Source::Pipe, pages: Vec::new() };
+        self.metrics.tracer().draw(&unread, &[], &mut output.messages);
+        self.write(None, output)
     }
 
     /// Handles pages and writes what that leads to; whether it could before being told to stop.

@@ -15,11 +15,15 @@ mod same;
 mod shards;
 mod traces;
 
+use std::time::{Duration, Instant};
+
 use elava_bus::{Client, NatsOptions, Progress};
 use elava_e2e::{Pipeline, Server, server, stored, until};
 
-/// Waits until every stage has handled everything: nothing pending, nothing in progress, several times
-/// in a row.
+/// How long nothing must happen: what a scan has opened is told when it has settled.
+const QUIET: Duration = Duration::from_millis(1500);
+
+/// Waits until every stage has handled everything: nothing pending, nothing in progress, for a while.
 async fn settled(url: &str) {
     settled_of(url, 1).await;
 }
@@ -31,11 +35,12 @@ async fn settled_of(url: &str, shards: u16) {
 
 /// The same, as this client sees it.
 async fn settled_for(client: &Client, shards: u16) {
-    let quiet = std::cell::Cell::new(0);
+    let quiet = std::cell::Cell::new(None);
     until("the end of the flow", async || {
         let progress = client.progress().await.expect("progress");
-        quiet.set(if Progress::are_idle(&progress, shards) { quiet.get() + 1 } else { 0 });
-        quiet.get() >= 6
+        let is_idle = Progress::are_idle(&progress, shards);
+        quiet.set(is_idle.then(|| quiet.get().unwrap_or_else(Instant::now)));
+        quiet.get().is_some_and(|since| since.elapsed() >= QUIET)
     })
     .await;
 }
