@@ -9,6 +9,10 @@ use crate::action::{self, Plan};
 use crate::words::Word;
 use crate::{Part, Reality, Standing, Step};
 
+/// How the reason begins for which something was not taken back. It can be asked for again then.
+const NOT_UNDONE: &str = "not undone";
+const DRY_RUN: &str = "dry run: nothing is written";
+
 /// What holds for all decisions.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
@@ -131,7 +135,7 @@ impl Job {
             Plan::Skip { reason, found } => self.skip(reason, found.as_ref(), now),
             Plan::Write(step) if self.is_dry_run(rules) => {
                 self.phase = Phase::Over;
-                self.would(&step, now);
+                self.would(&step, DRY_RUN.to_owned(), now);
             }
             Plan::Write(step) => {
                 self.tell(ExecutionOutcome::Executing, Some(&step.before), Some(&step.after), None, now);
@@ -155,7 +159,9 @@ impl Job {
         match step.standing(reality) {
             Standing::Done => self.keep("it is as before already".to_owned(), Some(&found), now),
             Standing::Elsewhere => self.keep("somebody has changed it since".to_owned(), Some(&found), now),
-            Standing::Open if rules.mode == EnforcementMode::DryRun => self.would(&step, now),
+            Standing::Open if rules.mode == EnforcementMode::DryRun => {
+                self.would(&step, format!("{NOT_UNDONE}: {DRY_RUN}"), now);
+            }
             Standing::Open => {
                 self.tell(ExecutionOutcome::Executing, Some(&found), Some(&step.after), None, now);
                 self.begin(Phase::Undoing(step, asked), now);
@@ -205,6 +211,8 @@ impl Job {
     /// It was not written. What was to be taken back still can be, once somebody asks again.
     fn end(&mut self, outcome: ExecutionOutcome, found: Option<&Part>, error: String, now: Timestamp) {
         let before = self.step().map(|step| step.before.clone());
+        let is_undo = matches!(self.phase, Phase::Undoing(..) | Phase::Executed(_));
+        let error = if is_undo { format!("{NOT_UNDONE}: {error}") } else { error };
         self.tell(outcome, before.as_ref(), found, Some(error), now);
         self.phase = match &self.phase {
             Phase::Undoing(step, _) => Phase::Executed(step.reversed()),
@@ -215,11 +223,10 @@ impl Job {
 
     /// It is not taken back.
     fn keep(&mut self, reason: String, found: Option<&Part>, now: Timestamp) {
-        self.tell(ExecutionOutcome::Skipped, found, None, Some(format!("not undone: {reason}")), now);
+        self.tell(ExecutionOutcome::Skipped, found, None, Some(format!("{NOT_UNDONE}: {reason}")), now);
     }
 
-    fn would(&mut self, step: &Step, now: Timestamp) {
-        let reason = "dry run: nothing is written".to_owned();
+    fn would(&mut self, step: &Step, reason: String, now: Timestamp) {
         self.tell(ExecutionOutcome::Skipped, Some(&step.before), Some(&step.after), Some(reason), now);
     }
 

@@ -22,6 +22,8 @@ mod quiet;
 mod reality;
 mod stage;
 mod step;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use reality::Reality;

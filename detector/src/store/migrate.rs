@@ -34,6 +34,8 @@ const DEFINITIONS: &[&str] = &[
     include_str!("views/open_violations.sql"),
     include_str!("views/blessed.sql"),
     include_str!("views/orphans.sql"),
+    include_str!("views/decision_log.sql"),
+    include_str!("views/pending_approvals.sql"),
     include_str!("macros/versions.sql"),
     include_str!("macros/changes.sql"),
     include_str!("macros/violations.sql"),
