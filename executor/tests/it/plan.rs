@@ -101,7 +101,33 @@ fn plans() {
         let plan = plan(decision, reality.as_ref(), &config.actions.tagging, &config.actions.protection);
         format!("{}: {}\n", decision.action.as_str(), said(&plan))
     });
-    expect![[r#""#]].assert_eq(&lines.collect::<String>());
+    expect![[r#"
+        auto_tag: write {"tags":{"owner":null}} -> {"tags":{"owner":"web"}}
+        auto_tag: write {"tags":{"owner":null}} -> {"tags":{"owner":"ada"}}
+        auto_tag: write {"tags":{"owner":null}} -> {"tags":{"owner":"nobody"}}
+        auto_tag: write {"tags":{"environment":null}} -> {"tags":{"environment":"prod"}}
+        auto_tag: no rule has a value for environment
+        auto_tag: write {"tags":{"owner":null}} -> {"tags":{"owner":"nobody"}}
+        auto_tag: no rule has a value for cost-centre
+        auto_tag: no rule has a value for aws:stack
+        auto_tag: it is as wanted already {"tags":{"owner":"ada"}}
+        auto_tag: reality has moved on: some of the missing tags are there {"tags":{"environment":null,"owner":"ada"}}
+        auto_tag: the decision does not say which tags are missing (missing_tags)
+        enforce_policy: write {"tags":{"a":"9","b":null,"c":"3"}} -> {"tags":{"a":"1","b":"2","c":null}}
+        enforce_policy: reality has moved on: its tags are not those that the decision saw {"tags":{"a":"3"}}
+        enforce_policy: reality has moved on: its tags are not those that the decision saw {"tags":{"a":"2","new":"x"}}
+        enforce_policy: it is as wanted already {"tags":{"a":"1"}}
+        enforce_policy: only tags can be restored (metadata.action: restore_tags)
+        enforce_policy: the decision does not say which tags to restore (previous_tags, current_tags)
+        protect: write {"tags":{"elava:protected":null},"deletion_protection":false} -> {"tags":{"elava:protected":"true"},"deletion_protection":true}
+        protect: write {"tags":{"elava:protected":"true"},"deletion_protection":false} -> {"tags":{"elava:protected":"true"},"deletion_protection":true}
+        protect: it is as wanted already {"tags":{"elava:protected":"true"},"deletion_protection":true}
+        protect: write {"tags":{"elava:protected":"no"}} -> {"tags":{"elava:protected":"true"}}
+        auto_tag: it is blessed, and blessed resources are only ever protected
+        protect: write {"tags":{"elava:protected":null}} -> {"tags":{"elava:protected":"true"}}
+        protect: reality has moved on: it is gone
+        notify: the decision does not act
+    "#]].assert_eq(&lines.collect::<String>());
 }
 
 #[test]
