@@ -21,6 +21,8 @@ use crate::{Part, Reality, Step};
 
 /// States in which the cloud still shows what is gone.
 const GONE: [&str; 4] = ["terminated", "shutting-down", "deleted", "deleting"];
+/// Credentials that are renewed by themselves, or by somebody.
+const EXPIRED: [&str; 4] = ["ExpiredToken", "ExpiredTokenException", "RequestExpired", "ExpiredTokenFault"];
 /// What an error tells at most: some hold kilobytes that nobody can read.
 const LONGEST_ERROR: usize = 300;
 
@@ -209,6 +211,7 @@ fn trouble(operation: &str, error: CallError) -> Trouble {
     let text = tell(operation, &error);
     match error.class {
         Class::Throttled | Class::Transient => Trouble::Later(text),
+        Class::Permanent if EXPIRED.contains(&error.code.as_str()) => Trouble::Later(text),
         Class::Permanent if error.is_not_found() => Trouble::Gone,
         Class::Permanent if error.code.starts_with("Invalid") && error.code.contains("State") => Trouble::Busy(text),
         Class::Permanent if error.code == "IncorrectInstanceState" => Trouble::Busy(text),
@@ -241,6 +244,7 @@ mod tests {
         for (class, code, message, expected) in [
             (Class::Throttled, "Throttling", "slow", Trouble::Later("op: Throttling: slow".into())),
             (Class::Transient, "timeout", "", Trouble::Later("op: timeout: ".into())),
+            (Class::Permanent, "ExpiredToken", "old", Trouble::Later("op: ExpiredToken: old".into())),
             (Class::Permanent, "InvalidVolume.NotFound", "no", Trouble::Gone),
             (Class::Permanent, "DBInstanceNotFoundFault", "no", Trouble::Gone),
             (

@@ -24,6 +24,8 @@ const BUSY_ATTEMPTS: u32 = 12;
 /// What was written and still reads as before, for about a minute.
 const UNSEEN_ATTEMPTS: u32 = 6;
 
+/// In a pipe nobody waits for longer.
+const PIPE_ATTEMPTS: u32 = 3;
 const UNSEEN: &str = "it was written, and still reads as before";
 
 /// Carries out decisions.
@@ -126,7 +128,7 @@ impl Executor {
             let worked = memory.lease.guard(self.work(&mut job, &turn, at, memory)).await;
             let worked = worked.ok_or_else(|| Failure::Unavailable(NotOurs.into()))?;
             if let Err(why) = worked {
-                return self.postpone(memory, &job, source, why, at);
+                return Ok(self.postpone(memory, &job, source, why, at).await);
             }
         }
         let (decision, phase) = (&job.decision.id, &job.phase);
@@ -191,24 +193,20 @@ impl Executor {
         Wanted { vpc: needs_vpc(&job.decision, &self.rules.tagging), protection }
     }
 
-    /// Others go on meanwhile; in a pipe somebody waits for its end.
-    fn postpone(
-        &self,
-        memory: &Memory,
-        job: &Job,
-        source: &Source,
-        error: String,
-        at: Timestamp,
-    ) -> Result<Output, Failure> {
-        if *source == Source::Pipe {
-            return Err(Failure::Unavailable(error.into()));
-        }
-        let mut jobs = lock(&memory.jobs);
-        let pause = pause(jobs.failures(job.number));
-        jobs.postpone(job.number, at + pause);
+    /// It is tried again later, and others go on meanwhile. In a pipe, which nobody reads for that long, it is tried a few
+    /// times, and then left to the next run.
+    async fn postpone(&self, memory: &Memory, job: &Job, source: &Source, error: String, at: Timestamp) -> Output {
+        let failures = lock(&memory.jobs).failures(job.number);
+        let pause = pause(failures);
         let (decision, key) = (&job.decision.id, &job.decision.resource_key);
         warn!(%decision, resource = %key, error, ?pause, "cannot be carried out now; trying again");
-        Ok(Output::default())
+        let mut again = at + pause;
+        if *source == Source::Pipe && failures < PIPE_ATTEMPTS {
+            tokio::time::sleep(pause).await;
+            again = at;
+        }
+        lock(&memory.jobs).postpone(job.number, again);
+        Output::default()
     }
 }
 

@@ -165,6 +165,44 @@ fn key(kind: &str, id: &str) -> String {
     format!("aws/{ACCOUNT}/{REGION}/{kind}/{id}")
 }
 
+/// As a filter: what it would write, and what it writes.
+#[test]
+fn a_filter_says_what_it_would_write_and_writes_it() {
+    let moto = Moto::start();
+    let made = moto.call("ec2", "create_vpc", &json!({"CidrBlock": "10.0.0.0/16"}));
+    let vpc = made["Vpc"]["VpcId"].as_str().expect("an id");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    write("enforce.yaml", CONFIG);
+    write("dry.yaml", &CONFIG.replace("mode: enforce", "mode: dry_run"));
+    write("notify.yaml", &CONFIG.replace("mode: enforce", "mode: notify"));
+    let mut asked = decision("1", "auto_tag", &key("ec2:vpc", vpc), &json!({"missing_tags": ["elava:owner"]}));
+    asked["requires_approval"] = true.into();
+    asked["approve_by"] = json!(now() + TimeDelta::hours(1));
+    let approved = json!({
+        "kind": "approval", "id": "a", "decision_id": "dec_1", "by": "ada", "verdict": "approved", "at": now(),
+    });
+    write("in", &format!("{approved}\n{asked}\n"));
+    write("undo", &approved.to_string().replace("approved", "undo"));
+    let run = |config: &str, input: &str| {
+        let url = moto.url();
+        let script = format!("elava-executor -c {config}.yaml --endpoint-url {url} --state {config}.json < {input}");
+        let (out, err, code) = elava_e2e::pipe(folder.path(), &script);
+        assert_eq!(code, 0, "{err}");
+        let rows = out.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        rows.map(|row| format!("{} {} {} {}", row["kind"], row["outcome"], row["before"], row["after"]))
+            .collect::<Vec<_>>()
+    };
+    let passed = [r#""approval" null null null"#, r#""decision" null null null"#];
+    let (without, with) = (r#"{"tags":{"elava:owner":null}}"#, r#"{"tags":{"elava:owner":"nobody"}}"#);
+    let told = |outcome: &str, before: &str, after: &str| format!(r#""execution" "{outcome}" {before} {after}"#);
+    assert_eq!(run("notify", "in"), passed);
+    assert_eq!(run("dry", "in")[2..], [told("skipped", without, with)]);
+    assert_eq!(run("enforce", "in")[2..], [told("executing", without, with), told("executed", without, with)]);
+    assert_eq!(run("enforce", "in")[2..], [""; 0], "what is done is known");
+    assert_eq!(run("enforce", "undo")[1..], [told("executing", with, without), told("undone", with, without)]);
+}
+
 /// From the drift in the cloud to the drift restored, and back: every stage, and a person.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drift_is_restored_once_it_is_approved() {
@@ -297,7 +335,8 @@ async fn killed_around_the_write_it_writes_and_records_once() {
         let rows = stored(&url, "EXECUTION", "elava.execution.>").await;
         rows.iter().filter(|row| row["outcome"] == outcome).count()
     };
-    for kill in 0..6 {
+    let mut struck = 0;
+    for kill in 0..8 {
         let begun = records("executing").await;
         until("it begins with one more, or is done", async || {
             records("executing").await > begun || records("executed").await == RESOURCES
@@ -305,10 +344,12 @@ async fn killed_around_the_write_it_writes_and_records_once() {
         .await;
         tokio::time::sleep(Duration::from_millis(7 * kill)).await;
         world.pipeline.kill("executor");
+        struck += usize::from(records("executing").await > records("executed").await);
         world.run("executor");
     }
     until("all are written", async || records("executed").await >= RESOURCES).await;
     world.pipeline.terminate("executor");
+    assert!(struck > 0, "at least once it was killed between the two records");
     for (number, id) in ids.iter().enumerate() {
         assert_eq!(world.outcomes(&format!("dec_{number}")).await, ["executing", "executed"], "{number}");
         assert_eq!(world.tags(id)["elava:owner"], format!("t{number}"));
