@@ -1,7 +1,8 @@
 //! Open findings, and how they are kept between inputs.
 
-use elava_schemas::{Action, FindingId, IdHasher, ResourceKey, Severity, Tags, Timestamp};
+use elava_schemas::{Action, FindingId, IdHasher, ResourceKey, ResourceLabel, ScanId, Severity, Tags, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// What a finding is about. Part of its fingerprint: the words never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,14 @@ pub enum Cause {
     CostIncrease,
     /// A policy is violated.
     Violation,
+    /// A production resource could be deleted by mistake.
+    Unprotected,
+    /// What was decided could not be done.
+    ExecutionFailed,
+    /// Another finding comes and goes.
+    Flapping,
+    /// One scan would open more findings than can be true.
+    Breaker,
 }
 
 impl Cause {
@@ -38,6 +47,10 @@ impl Cause {
             Self::TagDrift => "tag_drift",
             Self::CostIncrease => "cost_increase",
             Self::Violation => "violation",
+            Self::Unprotected => "unprotected",
+            Self::ExecutionFailed => "execution_failed",
+            Self::Flapping => "flapping",
+            Self::Breaker => "breaker",
         }
     }
 }
@@ -68,6 +81,68 @@ pub struct Finding {
     /// How things were before; the finding is over when they are so again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// Whether people were told; then they are told of its end.
+    #[serde(default = "yes")]
+    pub told: bool,
+    /// Why nobody is told for now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet: Option<Quiet>,
+    /// Whether it was open before, not long ago.
+    #[serde(default)]
+    pub reopened: bool,
+    /// The scan that opened it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scan: Option<ScanId>,
+    /// When people are reminded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_at: Option<Timestamp>,
+    /// How often they were.
+    #[serde(default)]
+    pub reminders: u32,
+    /// When it counts as how things are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// What every decision about it says.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub metadata: Map<String, Value>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Why nobody is told of a finding for now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quiet {
+    /// What has disappeared may be back.
+    Grace {
+        /// Until then.
+        until: Timestamp,
+    },
+    /// More of the same scan may come, and be too much.
+    Settling {
+        /// Until then.
+        until: Timestamp,
+        /// How many resources the scan's scope had.
+        resources: Option<u64>,
+    },
+    /// One of too many that one scan showed.
+    Held {
+        /// The finding of the breaker.
+        breaker: FindingId,
+    },
+    /// An exception covers it.
+    Suppressed {
+        /// Which.
+        exception: String,
+        /// When it ends.
+        until: Timestamp,
+        /// When people are told that it is about to.
+        warn_at: Option<Timestamp>,
+    },
+    /// It comes and goes.
+    Flapping,
 }
 
 /// How things were before a finding opened.
@@ -80,14 +155,52 @@ pub enum Origin {
     MonthlyCostUsd(f64),
 }
 
-/// The open findings of one resource that one stream drives: one entry of the decider's state.
+/// The findings of one resource that one stream drives: one entry of the decider's state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// The position of the last input that changed it; 0 in a pipe, where positions begin anew
     /// with every run. Inputs up to here are skipped when they are given again.
     pub sequence: u64,
+    /// The id of that input: should it be published a second time, it says nothing new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<String>,
+    /// What they are about; absent in what an older version has stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
     /// Empty for one batch after the last was resolved, then the entry is removed.
     pub findings: Vec<Finding>,
+    /// Findings that were over not long ago.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past: Vec<Past>,
+}
+
+/// What findings are about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct About {
+    /// The resource.
+    pub key: ResourceKey,
+    /// Its name and tags, as last seen.
+    pub label: ResourceLabel,
+}
+
+/// A finding that was over not long ago, and may come and go.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Past {
+    /// Which.
+    pub fingerprint: FindingId,
+    /// When it opened and ended; the last ones.
+    pub transitions: Vec<Timestamp>,
+    /// Told as a finding of its own since, so severe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flapping: Option<Severity>,
+}
+
+impl Entry {
+    /// Whether there is nothing left to be kept.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.findings.is_empty() && self.past.is_empty()
+    }
 }
 
 /// The fingerprint of a finding: the same resource and cause give the same id for ever.
@@ -95,19 +208,26 @@ pub(crate) fn fingerprint(key: &ResourceKey, cause: Cause, policy: Option<&str>,
     FindingId::of(&[&key.to_string(), cause.as_str(), policy.unwrap_or_default(), rule.unwrap_or_default()])
 }
 
+/// The finding that another one comes and goes.
+pub(crate) fn flapping_of(finding: &FindingId) -> FindingId {
+    FindingId::of(&[Cause::Flapping.as_str(), finding.as_str()])
+}
+
 /// Which stream drives the findings of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Driver {
     Change,
     Policy,
+    Execution,
 }
 
-/// The key of an entry within the state of its source: `<change|policy>.<32 hexadecimal digits>`.
+/// The key of an entry within the state of its source: `<change|policy|execution>.<32 hexadecimal digits>`.
 /// Hashed, since ids of resources hold characters that a NATS key must not, and may be long.
 pub(crate) fn state_key(driver: Driver, key: &ResourceKey) -> String {
     let word = match driver {
         Driver::Change => "change",
         Driver::Policy => "policy",
+        Driver::Execution => "execution",
     };
     format!("{word}.{}", IdHasher::new("finding").part(key.to_string()).hex())
 }

@@ -32,8 +32,9 @@ async fn run(args: Args) -> anyhow::Result<Finished> {
         return Ok(asked.run("elava-decider", Decider::SPEC.health_port).await?);
     }
     let config = args.bus.start("elava-decider");
+    let decider = Decider::open(config)?;
     if args.bus.check {
         return Ok(Finished::Clean);
     }
-    Ok(elava_bus::run(&args.bus, Decider::new(config)).await?)
+    Ok(elava_bus::run(&args.bus, decider).await?)
 }

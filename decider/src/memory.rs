@@ -1,12 +1,15 @@
-//! The open findings of one source between inputs, and how they survive the process.
+//! The findings of one source between inputs, and how they survive the process.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
 use elava_bus::{Failure, Source, StateChange};
+use elava_schemas::Timestamp;
 use tracing::warn;
 
+use crate::decide::Context;
 use crate::finding::Entry;
+use crate::{breaker, due};
 
 /// The key under which the bus gives the position up to which the state is complete.
 const POSITION: &str = "position";
@@ -14,11 +17,19 @@ const POSITION: &str = "position";
 /// the position from then on: a scope where nothing is wrong need not be read again from its start.
 const FORMAT: &str = "format";
 const FORMAT_VERSION: u64 = 1;
+/// Where the keys of approvals begin.
+pub(crate) const APPROVAL: &str = "approval.";
 
-/// The open findings of one source.
+/// The findings of one source.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     entries: HashMap<String, Entry>,
+    /// When something follows from the time, and for which entry.
+    due: BTreeSet<(Timestamp, String)>,
+    /// When what breakers hold is counted again.
+    pub(crate) recount: Option<Timestamp>,
+    /// The exceptions that were in use when it was last looked at.
+    pub(crate) generation: u64,
     /// Entries without findings. They are kept, and stored, until a batch after the one that
     /// resolved the last finding: should state be stored only in part, inputs that are given again
     /// must find that they have been applied. Without that, a second drift would open a finding
@@ -39,47 +50,101 @@ struct Undo {
     has_format: bool,
 }
 
-impl Memory {
-    /// The entry of a state key, as earlier batches left it.
+/// What is being changed: nothing of it is applied yet, so that a panic leaves no half of a batch behind.
+pub(crate) struct Draft<'a> {
+    memory: &'a Memory,
+    pub(crate) changed: HashMap<String, Entry>,
+}
+
+impl<'a> Draft<'a> {
+    pub(crate) fn new(memory: &'a Memory) -> Self {
+        Self { memory, changed: HashMap::new() }
+    }
+
+    /// The entry of a state key, as it is by now.
     pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
-        self.entries.get(key)
+        self.changed.get(key).or_else(|| self.memory.entries.get(key))
+    }
+
+    /// The entry of a state key, as earlier batches left it.
+    pub(crate) fn before(&self, key: &str) -> Option<&'a Entry> {
+        self.memory.entries.get(key)
+    }
+
+    /// Every entry, as it is by now.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&String, &Entry)> {
+        let unchanged = self.memory.entries.iter().filter(|(key, _)| !self.changed.contains_key(*key));
+        unchanged.chain(&self.changed)
+    }
+
+    /// Puts an entry in the place of the one that was there, if it differs.
+    pub(crate) fn put(&mut self, key: String, entry: Entry) {
+        let is_same =
+            self.entry(&key).is_some_and(|known| known.findings == entry.findings && known.past == entry.past);
+        let is_nothing = entry.is_empty() && self.entry(&key).is_none();
+        if !is_same && !is_nothing {
+            self.changed.insert(key, entry);
+        }
+    }
+}
+
+impl Memory {
+    /// When something follows from the time.
+    pub(crate) fn due(&self) -> Option<Timestamp> {
+        self.due.first().map(|(at, _)| *at).into_iter().chain(self.recount).min()
+    }
+
+    /// The entries for which something follows from the time by now; all of them when the exceptions have changed.
+    pub(crate) fn due_by(&self, now: Timestamp, generation: u64) -> Vec<String> {
+        if generation != self.generation {
+            let mut all: Vec<String> = self.entries.keys().cloned().collect();
+            all.sort_unstable();
+            return all;
+        }
+        self.due.iter().take_while(|(at, _)| *at <= now).map(|(_, key)| key.clone()).collect()
+    }
+
+    /// Whether any breaker has tripped and not ended.
+    pub(crate) fn breakers(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|(key, _)| breaker::is_breaker(key)).map(|(_, entry)| entry)
     }
 
     /// Takes back the last batch if it is given again.
-    pub(crate) fn begin(&mut self, first: u64) {
+    pub(crate) fn begin(&mut self, first: u64, context: &Context<'_>) {
         let Some(undo) = self.undo.take().filter(|undo| first <= undo.first) else { return };
         for (key, entry) in undo.entries {
-            match entry {
-                Some(entry) => self.entries.insert(key, entry),
-                None => self.entries.remove(&key),
-            };
+            self.set(key, entry, context);
         }
         self.closed = undo.closed;
         self.has_format = undo.has_format;
     }
 
-    /// Applies what the batch changed, and says what of it is to be stored. Until here nothing was
-    /// applied, so that a panic leaves no half of a batch behind.
-    pub(crate) fn end(&mut self, first: u64, changed: HashMap<String, Entry>, source: &Source) -> Vec<StateChange> {
+    /// Applies what the batch changed, and says what of it is to be stored.
+    pub(crate) fn end(
+        &mut self,
+        first: u64,
+        changed: HashMap<String, Entry>,
+        source: &Source,
+        context: &Context<'_>,
+    ) -> Vec<StateChange> {
         let mut closed: Vec<String> =
-            changed.iter().filter(|(_, entry)| entry.findings.is_empty()).map(|(key, _)| key.clone()).collect();
+            changed.iter().filter(|(_, entry)| entry.is_empty()).map(|(key, _)| key.clone()).collect();
         let closed_before = std::mem::take(&mut self.closed);
         let mut before: HashMap<String, Option<Entry>> = HashMap::new();
         for key in closed_before.iter().filter(|key| !changed.contains_key(*key)) {
             // After a restart the first inputs may still be replayed ones.
             if self.entries.get(key).is_some_and(|entry| entry.sequence < first) {
-                before.insert(key.clone(), self.entries.remove(key));
+                before.insert(key.clone(), self.set(key.clone(), None, context));
             } else {
                 closed.push(key.clone());
             }
         }
         for (key, entry) in changed {
-            before.insert(key.clone(), self.entries.insert(key, entry));
+            before.insert(key.clone(), self.set(key, Some(entry), context));
         }
         self.closed = closed;
 
-        let mut state: Vec<StateChange> = before.keys().map(|key| self.state_change(key, source)).collect();
-        state.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        let mut state = self.stored(before.keys(), source);
         let has_format = std::mem::replace(&mut self.has_format, true);
         if !has_format {
             state.insert(0, StateChange { key: FORMAT.to_owned(), value: Some(FORMAT_VERSION.to_string().into()) });
@@ -88,19 +153,61 @@ impl Memory {
         state
     }
 
+    /// Applies what followed from the time, and says what of it is to be stored. All inputs before are stored by now.
+    pub(crate) fn passed(
+        &mut self,
+        changed: HashMap<String, Entry>,
+        source: &Source,
+        context: &Context<'_>,
+    ) -> Vec<StateChange> {
+        self.undo = None;
+        let keys: Vec<String> = changed.keys().cloned().chain(std::mem::take(&mut self.closed)).collect();
+        for (key, entry) in changed {
+            self.set(key, Some(entry), context);
+        }
+        for key in &keys {
+            if self.entries.get(key).is_some_and(Entry::is_empty) {
+                self.set(key.clone(), None, context);
+            }
+        }
+        self.stored(keys.iter(), source)
+    }
+
+    /// Puts an entry in its place, and gives back the one that was there.
+    fn set(&mut self, key: String, entry: Option<Entry>, context: &Context<'_>) -> Option<Entry> {
+        let due_of = |entry: &Entry| due(entry, context).into_iter().chain(breaker::settles_at(entry)).min();
+        let before = self.entries.remove(&key);
+        if let Some(at) = before.as_ref().and_then(due_of) {
+            self.due.remove(&(at, key.clone()));
+        }
+        if let Some(entry) = entry {
+            if let Some(at) = due_of(&entry) {
+                self.due.insert((at, key.clone()));
+            }
+            self.entries.insert(key, entry);
+        }
+        before
+    }
+
+    fn stored<'a>(&self, keys: impl Iterator<Item = &'a String>, source: &Source) -> Vec<StateChange> {
+        let mut state: Vec<StateChange> = keys.map(|key| self.state_change(key, source)).collect();
+        state.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        state
+    }
+
     fn state_change(&self, key: &str, source: &Source) -> StateChange {
         let in_pipe = *source == Source::Pipe;
-        let kept = self.entries.get(key).filter(|entry| !(in_pipe && entry.findings.is_empty()));
+        let kept = self.entries.get(key).filter(|entry| !(in_pipe && entry.is_empty()));
         let value = kept.map(|entry| {
             let sequence = if in_pipe { 0 } else { entry.sequence };
-            let stored = Entry { sequence, findings: entry.findings.clone() };
+            let stored = Entry { sequence, ..entry.clone() };
             Bytes::from(serde_json::to_vec(&stored).expect("an entry has string keys and finite numbers"))
         });
         StateChange { key: key.to_owned(), value }
     }
 
-    /// Reads what was stored; returns the position up to which it is complete.
-    pub(crate) fn read(state: Vec<(String, Bytes)>) -> Result<(Self, Option<u64>), Failure> {
+    /// Reads what was stored, without approvals; returns the position up to which it is complete.
+    pub(crate) fn read(state: Vec<(String, Bytes)>, context: &Context<'_>) -> Result<(Self, Option<u64>), Failure> {
         let (mut memory, mut position) = (Self::default(), None);
         for (key, value) in state {
             let number = || std::str::from_utf8(&value).ok().and_then(|text| text.trim().parse::<u64>().ok());
@@ -108,18 +215,23 @@ impl Memory {
                 POSITION => position = number(),
                 FORMAT if number() == Some(FORMAT_VERSION) => memory.has_format = true,
                 FORMAT => return Err(Failure::Fatal("the open findings were stored by a newer version".into())),
+                key if key.starts_with(APPROVAL) => {}
                 _ => match serde_json::from_slice::<Entry>(&value) {
                     Ok(entry) => {
-                        if entry.findings.is_empty() {
+                        if entry.is_empty() {
                             memory.closed.push(key.clone());
                         }
-                        memory.entries.insert(key, entry);
+                        memory.set(key, Some(entry), context);
                     }
                     // Its findings open anew when they are seen next; better told twice than not at all.
                     Err(error) => warn!(key, %error, "an entry of the state cannot be read and is left out"),
                 },
             }
         }
+        // exceptions may have changed meanwhile, and what breakers hold may have ended
+        memory.generation = context.exceptions.generation.wrapping_sub(1);
+        let has_breakers = memory.breakers().next().is_some();
+        memory.recount = has_breakers.then_some(context.now);
         Ok((memory, position))
     }
 }

@@ -1,91 +1,221 @@
 //! The decider as a stage: one input after the other, by the findings that its source has open.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use chrono::{TimeDelta, Utc};
 use elava_bus::{
-    Batch, Consumes, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, Stream,
-    scope_subject_matches,
+    Batch, Consumes, Failure, Output, PARTITIONS, Position, Rejection, Resume, Source, Stage, StageSpec, StateChange,
+    Stream, group_of_scope, scope_subject_matches,
 };
 use elava_schemas::config::Config;
-use elava_schemas::{Kind, Message, ResourceKey};
+use elava_schemas::exceptions::ExceptionsError;
+use elava_schemas::{Approval, Decision, DecisionId, Kind, Message, ResourceKey, Timestamp, Verdict};
+use serde::{Deserialize, Serialize};
 
+use crate::breaker::{self, Releases};
+use crate::decide::Context;
+use crate::exceptions::{Exceptions, LiveExceptions};
 use crate::finding::{Driver, Entry, state_key};
-use crate::memory::Memory;
-use crate::{decide_change, decide_result};
+use crate::memory::{APPROVAL, Draft, Memory};
+use crate::{decide_change, decide_execution, decide_result, pass_time};
 
-/// Turns changes and policy results into decisions.
+/// How long approvals are kept: no breaker waits for longer.
+const APPROVALS_KEPT: TimeDelta = TimeDelta::days(30);
+
+/// Turns changes, policy results and executions into decisions.
 ///
 /// Holds the open findings, and nothing else: memory is bounded by what is wrong, not by what there is.
 #[derive(Debug)]
 pub struct Decider {
     config: Config,
+    exceptions: LiveExceptions,
     sources: Mutex<HashMap<Source, Arc<Mutex<Memory>>>>,
+    /// What people approve is read from a stream of its own, in every group.
+    approvals: Mutex<HashMap<Source, HashMap<String, Given>>>,
+}
+
+/// An approval, as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Given {
+    by: String,
+    at: Timestamp,
 }
 
 impl Decider {
-    /// A decider without open findings.
+    /// A decider without open findings, and without exceptions.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { config, sources: Mutex::default() }
+        let none = LiveExceptions::open(None).expect("no file is read");
+        Self { config, exceptions: none, sources: Mutex::default(), approvals: Mutex::default() }
+    }
+
+    /// A decider with the exceptions that the configuration names.
+    ///
+    /// # Errors
+    /// When that file cannot be read.
+    pub fn open(config: Config) -> Result<Self, ExceptionsError> {
+        let file = config.policies.exceptions.clone();
+        let exceptions = LiveExceptions::open(file.as_deref().map(Path::new))?;
+        Ok(Self { exceptions, ..Self::new(config) })
+    }
+
+    fn context<'a>(&'a self, exceptions: &'a Exceptions, now: Timestamp) -> Context<'a> {
+        Context { config: &self.config, exceptions, now }
+    }
+
+    fn memory(&self, source: &Source) -> Arc<Mutex<Memory>> {
+        lock(&self.sources).entry(source.clone()).or_default().clone()
     }
 
     fn decide_batch(&self, memory: &mut Memory, batch: &Batch) -> Output {
+        let exceptions = self.exceptions.current();
         let first = batch.pages.first().map_or(0, |page| page.sequence);
-        memory.begin(first);
+        let received_at = batch.pages.last().map_or(Timestamp::UNIX_EPOCH, |page| page.received_at);
+        let context = self.context(&exceptions, received_at);
+        memory.begin(first, &context);
+        let mut draft = Draft::new(memory);
         let mut output = Output::default();
         let mut rejected = Vec::new();
-        let mut changed: HashMap<String, Entry> = HashMap::new();
+        let mut approvals = Vec::new();
+        let mut recount = false;
         for (page, line, message) in batch.messages(&Self::SPEC, &mut rejected) {
-            let (driver, key) = match &message {
-                Message::Change(change) => (Driver::Change, &change.resource_key),
-                Message::PolicyResult(result) => (Driver::Policy, &result.resource_key),
+            let (driver, key, id) = match &message {
+                Message::Change(change) => (Driver::Change, &change.resource_key, change.id.as_str()),
+                Message::PolicyResult(result) => (Driver::Policy, &result.resource_key, result.id.as_str()),
+                Message::Execution(execution) => (Driver::Execution, &execution.resource_key, execution.id.as_str()),
+                Message::Approval(approval) => {
+                    approvals.extend(self.approved(&batch.source, approval));
+                    continue;
+                }
                 _ => continue,
             };
-            if !belongs(driver, key, &batch.source, &page.subject) {
-                let reason = format!("{} of {key} does not belong on {}", message.kind(), page.subject);
-                output.rejected.push(Rejection { sequence: page.sequence, line, reason });
-                continue;
+            match place(driver, key, &batch.source, &page.subject) {
+                Place::Ours => {}
+                Place::Others => continue,
+                Place::Wrong => {
+                    let reason = format!("{} of {key} does not belong on {}", message.kind(), page.subject);
+                    output.rejected.push(Rejection { sequence: page.sequence, line, reason });
+                    continue;
+                }
             }
             let state_key = state_key(driver, key);
             // Only what earlier batches applied counts: a page may hold several rows of a resource.
-            let known = memory.entry(&state_key);
-            let applied = known.map_or(0, |entry| entry.sequence);
+            let applied = draft.before(&state_key).map_or(0, |entry| entry.sequence);
             if batch.source != Source::Pipe && page.sequence <= applied {
                 continue;
             }
-            let open = changed.get(&state_key).or(known).map_or(&[][..], |entry| &entry.findings);
-            let (decisions, findings) = match &message {
-                Message::Change(change) => decide_change(change, open.to_vec(), &self.config),
-                Message::PolicyResult(result) => decide_result(result, open.to_vec(), &self.config),
+            let nothing = Entry::default();
+            let before = draft.entry(&state_key).unwrap_or(&nothing);
+            if before.last.as_deref() == Some(id) {
+                continue;
+            }
+            let context = Context { now: page.received_at, ..context };
+            let (decisions, mut entry) = match &message {
+                Message::Change(change) => decide_change(change, before, &context),
+                Message::PolicyResult(result) => decide_result(result, before, &context),
+                Message::Execution(execution) => decide_execution(execution, before, &context),
                 _ => continue,
             };
-            if findings != open {
-                changed.insert(state_key, Entry { sequence: page.sequence, findings });
-            }
-            for decision in decisions {
-                output.emit(page.sequence, decision);
-            }
+            (entry.sequence, entry.last) = (page.sequence, Some(id.to_owned()));
+            recount |= breaker::holds(before) && before.findings != entry.findings;
+            draft.put(state_key, entry);
+            decisions.into_iter().for_each(|decision| output.emit(page.sequence, decision));
         }
         output.rejected.extend(rejected);
-        output.state = memory.end(first, changed, &batch.source);
+        let changed = draft.changed;
+        output.state = memory.end(first, changed, &batch.source, &context);
+        output.state.extend(approvals);
+        if recount {
+            let settle = crate::decide::delta(self.config.behavior.breaker.settle);
+            memory.recount.get_or_insert(received_at + settle);
+        }
+        output
+    }
+
+    /// Remembers what a person has approved, and forgets what was approved long ago.
+    fn approved(&self, source: &Source, approval: &Approval) -> Vec<StateChange> {
+        if approval.verdict != Verdict::Approved {
+            return Vec::new();
+        }
+        let mut all = lock(&self.approvals);
+        let known = all.entry(source.clone()).or_default();
+        let given = Given { by: approval.by.clone(), at: approval.at };
+        let value = serde_json::to_vec(&given).expect("texts serialise");
+        let id = approval.decision_id.to_string();
+        let mut state = vec![StateChange { key: format!("{APPROVAL}{id}"), value: Some(value.into()) }];
+        for (id, _) in known.extract_if(|_, old| old.at + APPROVALS_KEPT < approval.at) {
+            state.push(StateChange { key: format!("{APPROVAL}{id}"), value: None });
+        }
+        known.insert(id, given);
+        state
+    }
+
+    fn releases(&self) -> Releases {
+        let all = lock(&self.approvals);
+        let of_source = |known: &HashMap<String, Given>| {
+            known.iter().map(|(id, given)| (DecisionId::from(id.clone()), given.by.clone())).collect::<Vec<_>>()
+        };
+        all.values().flat_map(of_source).collect()
+    }
+
+    /// What follows from the time alone; where nothing more can come, what waits for more is told as well.
+    fn pass_time(&self, memory: &mut Memory, source: &Source, now: Timestamp, is_last: bool) -> Output {
+        let exceptions = self.exceptions.current();
+        let context = self.context(&exceptions, now);
+        let mut draft = Draft::new(memory);
+        let mut decisions: Vec<Decision> = Vec::new();
+        for key in memory.due_by(now, exceptions.generation) {
+            let Some(entry) = draft.entry(&key).cloned() else { continue };
+            let (told, entry) = pass_time(entry, &context);
+            decisions.extend(told);
+            draft.put(key, entry);
+        }
+        decisions.extend(breaker::settle(&mut draft, &context, is_last));
+        let releases = self.releases();
+        decisions.extend(breaker::recount(&mut draft, &context, &releases));
+        let mut output = Output::default();
+        decisions.into_iter().for_each(|decision| output.emit(0, decision));
+        let changed = draft.changed;
+        output.state = memory.passed(changed, source, &context);
+        memory.generation = exceptions.generation;
+        memory.recount = None;
         output
     }
 }
 
+/// Whose a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Ours,
+    /// Of another group, which reads it too.
+    Others,
+    /// It came where its order is not kept.
+    Wrong,
+}
+
 /// Whether a row came where its order is kept: on the stream that drives its findings, on the
 /// subject of its scope. A pipe keeps all order.
-fn belongs(driver: Driver, key: &ResourceKey, source: &Source, subject: &str) -> bool {
-    let stream = match source {
-        Source::Pipe => return true,
-        Source::Partition { stream, .. } => *stream,
+fn place(driver: Driver, key: &ResourceKey, source: &Source, subject: &str) -> Place {
+    let (stream, partition) = match source {
+        Source::Pipe => return Place::Ours,
+        Source::Partition { stream, partition } => (*stream, *partition),
     };
     let driven = match driver {
         Driver::Change => Stream::Change,
         Driver::Policy => Stream::Policy,
+        Driver::Execution => Stream::Execution,
     };
-    stream == driven && scope_subject_matches(subject, key.into())
+    if stream != driven || !scope_subject_matches(subject, key.into()) {
+        return Place::Wrong;
+    }
+    // this stream is not partitioned: every group reads all of it
+    if driver == Driver::Execution && group_of_scope(key.into(), PARTITIONS) != partition {
+        return Place::Others;
+    }
+    Place::Ours
 }
 
 impl Stage for Decider {
@@ -105,8 +235,33 @@ impl Stage for Decider {
     };
 
     async fn handle(&self, batch: &Batch) -> Result<Output, Failure> {
-        let memory = lock(&self.sources).entry(batch.source.clone()).or_default().clone();
+        let memory = self.memory(&batch.source);
         let output = self.decide_batch(&mut lock(&memory), batch);
+        Ok(output)
+    }
+
+    fn due(&self, source: &Source) -> Option<Timestamp> {
+        let memory = lock(&self.sources).get(source).cloned()?;
+        let memory = lock(&memory);
+        let is_stale = memory.generation != self.exceptions.current().generation;
+        let mut breakers = memory.breakers().peekable();
+        let is_released = breakers.peek().is_some() && {
+            let releases = self.releases();
+            breakers.any(|entry| breaker::released(entry, &releases).is_some())
+        };
+        if is_stale || is_released { Some(Timestamp::UNIX_EPOCH) } else { memory.due() }
+    }
+
+    async fn tick(&self, source: &Source, now: Timestamp) -> Result<Output, Failure> {
+        let memory = self.memory(source);
+        let output = self.pass_time(&mut lock(&memory), source, now, false);
+        Ok(output)
+    }
+
+    /// Nothing more of any scan comes.
+    async fn finish(&self) -> Result<Output, Failure> {
+        let memory = self.memory(&Source::Pipe);
+        let output = self.pass_time(&mut lock(&memory), &Source::Pipe, elava_schemas::micros(Utc::now()), true);
         Ok(output)
     }
 
@@ -119,13 +274,20 @@ impl Stage for Decider {
         _checkpoint: Option<u64>,
         state: Vec<(String, Bytes)>,
     ) -> Result<Resume, Failure> {
-        let (memory, position) = Memory::read(state)?;
+        let exceptions = self.exceptions.current();
+        let approvals = state.iter().filter_map(|(key, value)| {
+            let id = key.strip_prefix(APPROVAL)?.to_owned();
+            Some((id, serde_json::from_slice(value).ok()?))
+        });
+        lock(&self.approvals).insert(source.clone(), approvals.collect());
+        let (memory, position) = Memory::read(state, &self.context(&exceptions, Timestamp::UNIX_EPOCH))?;
         lock(&self.sources).insert(source.clone(), Arc::new(Mutex::new(memory)));
         Ok(Resume { from: position.map_or(1, |position| position + 1), pending: Vec::new(), rejected: Vec::new() })
     }
 
     fn left(&self, source: &Source) {
         lock(&self.sources).remove(source);
+        lock(&self.approvals).remove(source);
     }
 }
 

@@ -39,6 +39,7 @@ pub(crate) struct NewChange<'a> {
     pub(crate) scan_id: Option<&'a str>,
     pub(crate) baseline: Baseline,
     pub(crate) earlier_life: Option<EarlierLife>,
+    pub(crate) scope_resources: u64,
     pub(crate) first_seen: Timestamp,
 }
 
@@ -66,6 +67,7 @@ impl NewChange<'_> {
             scan_id: self.scan_id.map(|id| ScanId::from(id.to_owned())),
             cause: None,
             earlier_life: self.earlier_life,
+            scope_resources: Some(self.scope_resources),
             // the counts are added once the change is in the history
             history: (self.baseline == Baseline::No).then_some(ChangeHistory {
                 first_seen: self.first_seen,

@@ -8,9 +8,9 @@ use elava_detector::{Query, ScopeFilter};
 
 use crate::command::{
     CommandError, approvals::ApprovalsArgs, approve::WordArgs, audit::AuditArgs, changes::ChangesArgs, cost::CostArgs,
-    coverage::CoverageArgs, diff::DiffArgs, export::ExportArgs, flapping::FlappingArgs, history::HistoryArgs,
-    nats::NatsCommand, orphans::OrphansArgs, resources::ResourcesArgs, scan::ScanArgs, status::StatusArgs,
-    summary::SummaryArgs, violations::ViolationsArgs,
+    coverage::CoverageArgs, diff::DiffArgs, exceptions::ExceptionsArgs, export::ExportArgs, flapping::FlappingArgs,
+    history::HistoryArgs, nats::NatsCommand, orphans::OrphansArgs, resources::ResourcesArgs, scan::ScanArgs,
+    status::StatusArgs, summary::SummaryArgs, violations::ViolationsArgs,
 };
 use crate::show::{Format, FormatArgs};
 use crate::sql::SqlArgs;
@@ -61,6 +61,8 @@ pub enum Command {
     Resources(ResourcesArgs),
     /// Policy violations that are open, now or at a time
     Violations(ViolationsArgs),
+    /// What is accepted for a while: why, by whom, until when, and what it covers
+    Exceptions(ExceptionsArgs),
     /// What nobody uses or owns
     Orphans(OrphansArgs),
     /// What waits for somebody to say yes

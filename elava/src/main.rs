@@ -28,6 +28,7 @@ async fn go(command: Command) -> anyhow::Result<Finished> {
         Command::Audit(args) => args.run().await?,
         Command::Resources(args) => args.run().await?,
         Command::Violations(args) => args.run().await?,
+        Command::Exceptions(args) => args.run().await?,
         Command::Orphans(args) => args.run().await?,
         Command::Approvals(args) => args.run().await?,
         Command::Approve(args) => args.run(Word::Approve).await?,

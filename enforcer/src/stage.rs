@@ -67,6 +67,8 @@ impl Enforcer {
             evaluated_at: change.detected_at,
             caused_by: Some(change.id.clone()),
             scan_id: change.scan_id.clone(),
+            scope_resources: change.scope_resources,
+            baseline: change.baseline,
         }
     }
 }

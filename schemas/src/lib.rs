@@ -5,6 +5,7 @@
 //! body on a subject are the same bytes.
 
 pub mod config;
+pub mod exceptions;
 mod id;
 mod key;
 mod message;

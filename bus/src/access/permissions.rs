@@ -238,6 +238,7 @@ mod tests {
             $JS.API.STREAM.INFO.CHANGE
             $JS.API.STREAM.INFO.POLICY
             $JS.API.STREAM.INFO.DECISION
+            $JS.API.STREAM.INFO.EXECUTION
             $JS.API.STREAM.INFO.DEAD
             $JS.API.DIRECT.GET.KV_elava_leases
             _INBOX.elava.>
@@ -261,7 +262,8 @@ mod tests {
             $JS.API.CONSUMER.INFO.POLICY.decider-15
             $JS.API.CONSUMER.MSG.NEXT.POLICY.decider-15
             $JS.ACK.POLICY.decider-15.>
-            $JS.API.DIRECT.GET.POLICY"#]]
+            $JS.API.DIRECT.GET.POLICY
+            $JS.API.DIRECT.GET.EXECUTION"#]]
         .assert_eq(&shown.join("\n"));
     }
 }

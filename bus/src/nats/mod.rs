@@ -6,6 +6,7 @@ pub(crate) mod options;
 pub(crate) mod publish;
 pub(crate) mod reader;
 mod room;
+mod send;
 pub(crate) mod source;
 pub(crate) mod state;
 mod storage;

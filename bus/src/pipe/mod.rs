@@ -26,6 +26,8 @@ use state::State;
 
 /// How long to wait for more lines once some are there.
 const LINGER: Duration = Duration::from_millis(5);
+/// How often a stage is asked anew what is due.
+const ASKED_AGAIN: Duration = Duration::from_secs(1);
 /// Pages read ahead of the stage: bounds memory.
 const READ_AHEAD: usize = 16;
 
@@ -69,6 +71,10 @@ impl<S: Stage, W: Write> Pipe<'_, S, W> {
             let first = tokio::select! {
                 () = self.cancel.cancelled() => None,
                 page = pages.recv() => page,
+                () = self.due() => {
+                    self.pass_time().await?;
+                    continue;
+                }
             };
             let Some(first) = first else { break };
             let mut batch = vec![first?];
@@ -87,7 +93,18 @@ impl<S: Stage, W: Write> Pipe<'_, S, W> {
         self.state.save()
     }
 
-    /// What is due once everything was read: nobody waits in a pipe for what is due later.
+    /// Until the stage has something to do though nothing is written into the pipe.
+    async fn due(&self) {
+        loop {
+            let wait = self.stage.due(&Source::Pipe).map(|at| (at - Utc::now()).to_std().unwrap_or_default());
+            match wait {
+                Some(Duration::ZERO) => return,
+                wait => tokio::time::sleep(wait.unwrap_or(ASKED_AGAIN).min(ASKED_AGAIN)).await,
+            }
+        }
+    }
+
+    /// What is due by now. Once everything was read, nobody waits for what is due later.
     async fn pass_time(&mut self) -> Result<(), BusError> {
         let now = micros(Utc::now());
         while self.stage.due(&Source::Pipe).is_some_and(|at| at <= now) {

@@ -77,7 +77,7 @@ impl Stage for Copier {
     }
 }
 
-fn change(key: &ResourceKey, detected_at: Timestamp, details: &str) -> Change {
+pub(crate) fn change(key: &ResourceKey, detected_at: Timestamp, details: &str) -> Change {
     let change = serde_json::json!({
         "id": format!("chg_{}", key.id), "type": "appeared", "resource_key": key, "version": "v",
         "previous": null, "current": null, "detected_at": detected_at, "details": details

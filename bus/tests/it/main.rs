@@ -12,6 +12,7 @@ mod positions;
 mod requests;
 mod room;
 mod storage;
+mod time;
 mod tls;
 
 use std::time::{Duration, Instant};

@@ -1,16 +1,29 @@
-//! One input being decided: what was open before, and what came of it.
+//! One input, or a moment, being decided: what was open before, and what came of it.
 
-use elava_schemas::config::{Config, EnforcementMode, EventSeverity};
+use chrono::TimeDelta;
+use elava_schemas::config::{Config, Duration, EnforcementMode, EventSeverity};
 use elava_schemas::{
-    Action, Decision, DecisionId, DecisionState, FindingId, ResourceKey, ResourceLabel, Severity, Timestamp,
+    Action, Decision, DecisionId, DecisionState, FindingId, ResourceKey, ResourceLabel, ScanId, Severity, Timestamp,
 };
 use serde_json::{Map, Value};
 
 use super::text;
-use crate::finding::{Cause, Finding, Origin, fingerprint};
+use crate::exceptions::{Exceptions, Facts};
+use crate::finding::{About, Cause, Entry, Finding, Origin, Past, Quiet, fingerprint};
 
 /// More about a decision's cause.
 pub(super) type Metadata = Map<String, Value>;
+
+/// What is decided by, besides the input.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// What is accepted for a while.
+    pub exceptions: &'a Exceptions,
+    /// When the input arrived; or what time it is.
+    pub now: Timestamp,
+}
 
 /// Whether the resource is blessed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,16 +32,27 @@ pub(super) enum Blessing {
     None,
 }
 
+/// The scan that an input came of.
+#[derive(Clone, Copy)]
+pub(super) struct Scan<'a> {
+    pub(super) id: &'a ScanId,
+    /// How many resources its scope had.
+    pub(super) resources: Option<u64>,
+}
+
 /// One input being decided.
 pub(super) struct Case<'a> {
-    pub(super) config: &'a Config,
+    pub(super) context: &'a Context<'a>,
     /// The id of the input.
     pub(super) id: &'a str,
     pub(super) at: Timestamp,
     pub(super) key: &'a ResourceKey,
     pub(super) label: ResourceLabel,
     pub(super) blessing: Blessing,
+    /// Not in a first look, in which everything is new.
+    pub(super) scan: Option<Scan<'a>>,
     pub(super) findings: Vec<Finding>,
+    pub(super) past: Vec<Past>,
     pub(super) decisions: Vec<Decision>,
 }
 
@@ -42,41 +66,169 @@ pub(super) struct Raise<'a> {
     pub(super) message: String,
     pub(super) metadata: Metadata,
     pub(super) origin: Option<Origin>,
+    /// How long it may be over by itself before anybody is told.
+    pub(super) grace: Option<Duration>,
 }
 
-impl Case<'_> {
-    /// Opens a finding, or changes the open one. What this very input has already led to is not
-    /// said again. Exceptions, when they come, are looked up here.
+impl<'a> Case<'a> {
+    pub(super) fn config(&self) -> &'a Config {
+        self.context.config
+    }
+
+    /// What came of it: decisions, and what is kept.
+    pub(super) fn finish(self, before: &Entry) -> (Vec<Decision>, Entry) {
+        let about = About { key: self.key.clone(), label: self.label };
+        let (findings, past) = (self.findings, self.past);
+        let last = before.last.clone();
+        (self.decisions, Entry { sequence: before.sequence, last, about: Some(about), findings, past })
+    }
+
+    /// Opens a finding, or changes the open one. What this very input has already led to is not said again.
     pub(super) fn raise(&mut self, raise: Raise) {
         let fingerprint = fingerprint(self.key, raise.cause, raise.policy, raise.rule);
-        let action = self.permitted(raise.action);
-        let Some(index) = self.position(&fingerprint) else {
-            self.findings.push(Finding {
-                fingerprint: fingerprint.clone(),
-                cause: raise.cause,
-                policy: raise.policy.map(str::to_owned),
-                rule: raise.rule.map(str::to_owned),
-                severity: raise.severity,
-                message: raise.message.clone(),
-                action,
-                opened_at: self.at,
-                caused_by: self.id.to_owned(),
-                origin: raise.origin,
-            });
-            return self.decide(fingerprint, DecisionState::New, action, raise.severity, raise.message, raise.metadata);
+        match self.position(&fingerprint) {
+            None => self.open(fingerprint, raise),
+            Some(index) if self.findings[index].caused_by == self.id => {}
+            Some(index) => self.change(index, raise),
+        }
+    }
+
+    fn open(&mut self, fingerprint: FindingId, raise: Raise) {
+        let config = self.config();
+        let lasts = matches!(raise.cause, Cause::TagDrift | Cause::CostIncrease);
+        let reopened = self.past.iter().any(|past| past.fingerprint == fingerprint);
+        let mut finding = Finding {
+            fingerprint,
+            cause: raise.cause,
+            policy: raise.policy.map(str::to_owned),
+            rule: raise.rule.map(str::to_owned),
+            severity: raise.severity,
+            message: raise.message,
+            action: self.permitted(raise.action),
+            opened_at: self.at,
+            caused_by: self.id.to_owned(),
+            origin: raise.origin,
+            told: false,
+            quiet: None,
+            reopened,
+            scan: self.scan.map(|scan| scan.id.clone()),
+            remind_at: None,
+            reminders: 0,
+            expires_at: lasts.then(|| self.context.now + delta(config.behavior.expire_after)),
+            metadata: raise.metadata,
         };
-        let finding = &mut self.findings[index];
-        if finding.caused_by == self.id {
+        self.moved(&finding);
+        match self.quiet(&finding, raise.grace) {
+            Some(quiet) => self.hush(&mut finding, quiet),
+            None => self.tell(&mut finding),
+        }
+        self.findings.push(finding);
+    }
+
+    fn change(&mut self, index: usize, raise: Raise) {
+        let permitted = self.permitted(raise.action);
+        let mut finding = self.findings.remove(index);
+        // Whoever was told of a finding is also told that it has become milder.
+        let was_told = finding.told && finding.action != Action::Audit;
+        finding.severity = raise.severity;
+        finding.message = raise.message;
+        finding.metadata = raise.metadata;
+        finding.action = if was_told && permitted == Action::Audit { Action::Notify } else { permitted };
+        self.id.clone_into(&mut finding.caused_by);
+        if finding.quiet.is_none() {
+            self.decide(&finding, DecisionState::Changed, finding.action, Metadata::new());
+            self.remind(&mut finding);
+        }
+        self.findings.insert(index, finding);
+    }
+
+    /// Why nobody is to be told of a new finding yet.
+    fn quiet(&self, finding: &Finding, grace: Option<Duration>) -> Option<Quiet> {
+        if let Some(quiet) = self.excused(finding) {
+            return Some(quiet);
+        }
+        if self.past.iter().any(|past| past.fingerprint == finding.fingerprint && past.flapping.is_some()) {
+            return Some(Quiet::Flapping);
+        }
+        if let Some(grace) = grace.filter(|grace| !grace.get().is_zero()) {
+            return Some(Quiet::Grace { until: self.context.now + delta(grace) });
+        }
+        let breaker = &self.config().behavior.breaker;
+        let scan = self.scan.filter(|_| breaker.enabled && finding.action != Action::Audit)?;
+        Some(Quiet::Settling { until: self.context.now + delta(breaker.settle), resources: scan.resources })
+    }
+
+    /// The exception that covers a finding now.
+    pub(super) fn excused(&self, finding: &Finding) -> Option<Quiet> {
+        let facts = Facts {
+            key: self.key,
+            tags: self.label.tags.as_ref(),
+            cause: finding.cause,
+            policy: finding.policy.as_deref(),
+            rule: finding.rule.as_deref(),
+        };
+        let exception = self.context.exceptions.covering(&facts, self.context.now)?;
+        let warn_at = Some(exception.warn_at()).filter(|at| *at > self.context.now);
+        Some(Quiet::Suppressed { exception: exception.id.clone(), until: exception.expires, warn_at })
+    }
+
+    /// Notes why nobody is told.
+    pub(super) fn hush(&mut self, finding: &mut Finding, quiet: Quiet) {
+        finding.remind_at = None;
+        let note = |name: &str, value: Value| Metadata::from_iter([(name.to_owned(), value)]);
+        match &quiet {
+            Quiet::Suppressed { exception, .. } => {
+                let note = note("exception", exception.as_str().into());
+                self.decide(finding, DecisionState::Suppressed, Action::Audit, note);
+            }
+            Quiet::Grace { until } => {
+                self.decide(finding, DecisionState::New, Action::Audit, Metadata::new());
+                self.decisions.last_mut().expect("decided above").not_before = Some(*until);
+            }
+            Quiet::Flapping => {
+                let note = note("flapping", true.into());
+                self.decide(finding, opened(finding), Action::Audit, note);
+            }
+            // said once it is known how many there are
+            Quiet::Settling { .. } => {}
+            Quiet::Held { breaker } => {
+                let note = note("breaker", breaker.as_str().into());
+                self.decide(finding, opened(finding), Action::Audit, note);
+            }
+        }
+        finding.quiet = Some(quiet);
+    }
+
+    /// Tells people of an open finding.
+    pub(super) fn tell(&mut self, finding: &mut Finding) {
+        self.tell_as(finding, opened(finding), Metadata::new());
+    }
+
+    /// Tells people of an open finding, in so many words.
+    pub(super) fn tell_as(&mut self, finding: &mut Finding, state: DecisionState, note: Metadata) {
+        finding.quiet = None;
+        finding.told = finding.action != Action::Audit;
+        self.decide(finding, state, finding.action, note);
+        self.remind(finding);
+        self.protect_rest(finding, state);
+    }
+
+    /// What remains of a blessed resource that is gone is protected.
+    fn protect_rest(&mut self, finding: &Finding, state: DecisionState) {
+        let config = self.config();
+        let is_guarded = self.blessing == Blessing::Blessed && config.actions.protection.respect_blessed;
+        if finding.cause != Cause::Disappeared || !is_guarded || !config.policies.auto_remediate.blessed_protection {
             return;
         }
-        // Whoever was told of a finding is also told that it has become milder.
-        let told = finding.action != Action::Audit;
-        let action = if told && action == Action::Audit { Action::Notify } else { action };
-        finding.severity = raise.severity;
-        finding.message.clone_from(&raise.message);
-        finding.action = action;
-        self.id.clone_into(&mut finding.caused_by);
-        self.decide(fingerprint, DecisionState::Changed, action, raise.severity, raise.message, raise.metadata);
+        let what = (finding.fingerprint.clone(), state, Action::Protect);
+        let message = "Protect what remains of a blessed resource";
+        self.push(what, &finding.caused_by, finding.severity, message, finding.metadata.clone());
+    }
+
+    /// Sets when people are reminded next.
+    pub(super) fn remind(&self, finding: &mut Finding) {
+        let after = self.config().behavior.remind_after.of(finding.severity).filter(|_| finding.told);
+        finding.remind_at = after.map(|after| self.context.now + delta(after));
     }
 
     /// Decides on an event that has no life of its own: no finding is kept. `None` is `off`.
@@ -84,7 +236,7 @@ impl Case<'_> {
         let fingerprint = fingerprint(self.key, cause, None, None);
         let action = severity.map_or(Action::Audit, telling);
         let severity = severity.unwrap_or(Severity::Info);
-        self.decide(fingerprint, DecisionState::New, action, severity, message, metadata);
+        self.push((fingerprint, DecisionState::New, action), self.id, severity, &message, metadata);
     }
 
     /// Ends one finding and tells it as the finding was told.
@@ -96,8 +248,17 @@ impl Case<'_> {
 
     /// Ends one finding.
     pub(super) fn resolve_as(&mut self, finding: Finding, action: Action, message: String) {
+        self.ended(&finding);
+        let action = match finding.quiet {
+            // nothing was ever said of it
+            Some(Quiet::Settling { .. }) if !finding.told => return,
+            Some(Quiet::Flapping) => Action::Audit,
+            _ if finding.told => action,
+            _ => Action::Audit,
+        };
         let metadata = finding_metadata(finding.cause, finding.policy.as_deref(), finding.rule.as_deref());
-        self.decide(finding.fingerprint, DecisionState::Resolved, action, finding.severity, message, metadata);
+        let what = (finding.fingerprint, DecisionState::Resolved, action);
+        self.push(what, self.id, finding.severity, &message, metadata);
     }
 
     /// Takes the open finding of a cause out, if it is over.
@@ -111,25 +272,37 @@ impl Case<'_> {
         self.findings.iter().position(|finding| finding.fingerprint == *fingerprint)
     }
 
+    /// Adds one decision about a finding.
+    pub(super) fn decide(&mut self, finding: &Finding, state: DecisionState, action: Action, note: Metadata) {
+        let mut metadata = finding.metadata.clone();
+        metadata.extend(note);
+        let what = (finding.fingerprint.clone(), state, action);
+        self.push(what, &finding.caused_by, finding.severity, &finding.message, metadata);
+    }
+
     /// Adds one decision; its reason is the message and the resource. Action is part of its id, since one transition can ask for two.
-    pub(super) fn decide(
+    pub(super) fn push(
         &mut self,
-        finding: FindingId,
-        state: DecisionState,
-        action: Action,
+        (finding, state, action): (FindingId, DecisionState, Action),
+        cause: &str,
         severity: Severity,
-        message: String,
+        message: &str,
         mut metadata: Metadata,
     ) {
         let acting = is_acting(action);
-        if acting && self.config.policies.enforcement_mode == EnforcementMode::DryRun {
+        let config = self.config();
+        if acting && config.policies.enforcement_mode == EnforcementMode::DryRun {
             metadata.insert("dry_run".to_owned(), true.into());
         }
         if self.blessing == Blessing::Blessed {
             metadata.insert("blessed".to_owned(), true.into());
         }
+        let requires_approval = acting && config.behavior.require_approval;
+        let reminder = metadata.get("reminder").map(Value::to_string).unwrap_or_default();
+        let mut parts = vec![finding.as_str(), state.as_str(), action.as_str(), cause];
+        parts.extend((!reminder.is_empty()).then_some(reminder.as_str()));
         self.decisions.push(Decision {
-            id: DecisionId::of(&[finding.as_str(), state.as_str(), action.as_str(), self.id]),
+            id: DecisionId::of(&parts),
             action,
             resource_key: self.key.clone(),
             resource: self.label.clone(),
@@ -137,10 +310,10 @@ impl Case<'_> {
             reason: format!("{message}: {}", text::resource(self.key, &self.label)),
             finding,
             state,
-            caused_by: vec![self.id.to_owned()],
-            requires_approval: acting && self.config.behavior.require_approval,
+            caused_by: vec![cause.to_owned()],
+            requires_approval,
             not_before: None,
-            approve_by: None,
+            approve_by: requires_approval.then(|| self.context.now + delta(config.behavior.approval_expires)),
             decided_at: self.at,
             metadata,
         });
@@ -148,19 +321,24 @@ impl Case<'_> {
 
     /// Whether drifted tags are restored rather than told of. A dry run says so, and writes nothing.
     pub(super) fn remediates_tags(&self) -> bool {
-        self.config.policies.auto_remediate.tag_violations
-            && self.config.policies.enforcement_mode != EnforcementMode::Notify
+        self.config().policies.auto_remediate.tag_violations
+            && self.config().policies.enforcement_mode != EnforcementMode::Notify
             && self.permitted(Action::EnforcePolicy) == Action::EnforcePolicy
     }
 
     /// Blessed resources are never written to, except to protect them.
     fn permitted(&self, action: Action) -> Action {
-        let guarded = self.blessing == Blessing::Blessed && self.config.actions.protection.respect_blessed;
+        let guarded = self.blessing == Blessing::Blessed && self.config().actions.protection.respect_blessed;
         match action {
             Action::EnforcePolicy | Action::AutoTag if guarded => Action::Notify,
             other => other,
         }
     }
+}
+
+/// How the opening of a finding is told.
+fn opened(finding: &Finding) -> DecisionState {
+    if finding.reopened { DecisionState::Reopened } else { DecisionState::New }
 }
 
 /// Whether carrying it out writes to the cloud.
@@ -191,4 +369,10 @@ pub(super) fn severity(setting: EventSeverity, default: Severity) -> Option<Seve
 pub(super) fn finding_metadata(cause: Cause, policy: Option<&str>, rule: Option<&str>) -> Metadata {
     let named = [("cause", Some(cause.as_str())), ("policy", policy), ("rule", rule)];
     named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect()
+}
+
+/// A configured length of time, for calculating; one that no calendar holds is a thousand years.
+pub(crate) fn delta(duration: Duration) -> TimeDelta {
+    const LONGEST: TimeDelta = TimeDelta::days(365_000);
+    TimeDelta::from_std(duration.get()).map_or(LONGEST, |delta| delta.min(LONGEST))
 }

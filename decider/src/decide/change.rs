@@ -1,29 +1,37 @@
 //! What follows from a change. Drives every finding except those of violations.
 
-use elava_schemas::config::Config;
-use elava_schemas::{
-    Action, Baseline, Change, ChangeType, Decision, DecisionState, Resource, Severity, Tags, blessed, managed,
-};
-use serde_json::json;
+use elava_schemas::config::{Config, EnforcementMode};
+use elava_schemas::{Action, Baseline, Change, ChangeType, Decision, Resource, Severity, Tags, blessed, managed};
+use serde_json::{Value, json};
 
-use super::case::{Blessing, Case, Metadata, Raise, finding_metadata, severity, telling};
+use super::case::{Blessing, Case, Context, Metadata, Raise, Scan, finding_metadata, severity, telling};
 use super::text;
-use crate::finding::{Cause, Finding, Origin, fingerprint};
+use crate::finding::{Cause, Entry, Finding, Origin};
 
-/// What follows from a change, given the open findings that changes drive for the same resource:
-/// decisions, and the findings open afterwards.
+/// The tag that says that a resource is protected. Elava writes it itself.
+const PROTECTED: &str = "elava:protected";
+
+/// What follows from a change, given what is kept of the findings that changes drive for the same resource:
+/// decisions, and what is kept afterwards.
 #[must_use]
-pub fn decide_change(change: &Change, open: Vec<Finding>, config: &Config) -> (Vec<Decision>, Vec<Finding>) {
+pub fn decide_change(change: &Change, kept: &Entry, context: &Context<'_>) -> (Vec<Decision>, Entry) {
     let either = |test: fn(&Tags) -> bool| [before(change), after(change)].into_iter().flatten().any(test);
     let resource = change.current.as_ref().or(change.previous.as_ref());
+    let is_first_look = change.baseline == Baseline::Yes;
     let mut case = Case {
-        config,
+        context,
         id: change.id.as_str(),
         at: change.detected_at,
         key: &change.resource_key,
         label: resource.map(Resource::label).unwrap_or_default(),
         blessing: if either(blessed) { Blessing::Blessed } else { Blessing::None },
-        findings: open,
+        scan: change
+            .scan_id
+            .as_ref()
+            .filter(|_| !is_first_look)
+            .map(|id| Scan { id, resources: change.scope_resources }),
+        findings: kept.findings.clone(),
+        past: kept.past.clone(),
         decisions: Vec::new(),
     };
     match (change.baseline, change.change_type) {
@@ -36,11 +44,13 @@ pub fn decide_change(change: &Change, open: Vec<Finding>, config: &Config) -> (V
         (Baseline::No, ChangeType::TagDrift) => tag_drift(&mut case, change),
         (Baseline::No, ChangeType::CostIncrease) => cost_increase(&mut case, change),
     }
-    (case.decisions, case.findings)
+    if let Some(resource) = &change.current {
+        protection(&mut case, resource);
+    }
+    case.finish(kept)
 }
 
-/// Told at once, whatever the resource was. For managed ones a grace period comes later: it sets
-/// `not_before` here, and holds the finding back until then.
+/// A resource may be back before the grace period is over; a blessed one is told of at once.
 fn disappeared(case: &mut Case, change: &Change) {
     // Nothing can drift or lack tags any more; that the resource is gone is what is told.
     let others = std::mem::take(&mut case.findings);
@@ -52,8 +62,8 @@ fn disappeared(case: &mut Case, change: &Change) {
         case.resolve_as(finding, Action::Audit, message);
     }
 
-    let alert_on = &case.config.change_detection.alert_on;
-    let protected = case.blessing == Blessing::Blessed && case.config.actions.protection.respect_blessed;
+    let alert_on = &case.config().change_detection.alert_on;
+    let protected = case.blessing == Blessing::Blessed && case.config().actions.protection.respect_blessed;
     let (message, severity) = if protected {
         ("Blessed resource disappeared", severity(alert_on.disappeared_blessed, Severity::Critical))
     } else if before(change).is_some_and(managed) {
@@ -65,7 +75,6 @@ fn disappeared(case: &mut Case, change: &Change) {
     let Some(severity) = severity else {
         return case.record(Cause::Disappeared, None, message.to_owned(), metadata);
     };
-    let decided = case.decisions.len();
     case.raise(Raise {
         cause: Cause::Disappeared,
         policy: None,
@@ -73,15 +82,10 @@ fn disappeared(case: &mut Case, change: &Change) {
         severity,
         action: if protected { Action::Alert } else { telling(severity) },
         message: message.to_owned(),
-        metadata: metadata.clone(),
+        metadata,
         origin: None,
+        grace: (!protected).then_some(case.config().behavior.grace_period),
     });
-    let raised = case.decisions.len() > decided;
-    if raised && protected && case.config.policies.auto_remediate.blessed_protection {
-        let finding = fingerprint(case.key, Cause::Disappeared, None, None);
-        let message = "Protect what remains of a blessed resource".to_owned();
-        case.decide(finding, DecisionState::New, Action::Protect, severity, message, metadata);
-    }
 }
 
 fn appeared(case: &mut Case, change: &Change) {
@@ -90,11 +94,11 @@ fn appeared(case: &mut Case, change: &Change) {
     if let Some(finding) = earlier {
         case.resolve(finding, "Resource is back".to_owned());
     }
-    let missing = after(change).map(|tags| missing_tags(case.config, tags)).unwrap_or_default();
+    let missing = after(change).map(|tags| missing_tags(case.config(), tags)).unwrap_or_default();
     if !missing.is_empty() {
         untagged(case, change, &missing);
     } else if !is_back {
-        let severity = severity(case.config.change_detection.alert_on.appeared, Severity::Info);
+        let severity = severity(case.config().change_detection.alert_on.appeared, Severity::Info);
         case.record(Cause::Appeared, severity, "Resource appeared".to_owned(), metadata(Cause::Appeared, change));
     }
 }
@@ -104,10 +108,10 @@ fn untagged(case: &mut Case, change: &Change, missing: &[&str]) {
     let message = format!("New resource lacks required tags ({})", missing.join(", "));
     let mut metadata = metadata(Cause::NewUntagged, change);
     metadata.insert("missing_tags".to_owned(), json!(missing));
-    let Some(severity) = severity(case.config.change_detection.alert_on.new_untagged, Severity::Info) else {
+    let Some(severity) = severity(case.config().change_detection.alert_on.new_untagged, Severity::Info) else {
         return case.record(Cause::NewUntagged, None, message, metadata);
     };
-    let auto_tag = case.config.actions.tagging.auto_tag_untagged;
+    let auto_tag = case.config().actions.tagging.auto_tag_untagged;
     case.raise(Raise {
         cause: Cause::NewUntagged,
         policy: None,
@@ -117,6 +121,7 @@ fn untagged(case: &mut Case, change: &Change, missing: &[&str]) {
         message,
         metadata,
         origin: None,
+        grace: None,
     });
 }
 
@@ -131,7 +136,7 @@ fn modified(case: &mut Case, change: &Change) {
         let message = format!("Estimated cost is down again to {} a month", text::dollars(cost));
         case.resolve(finding, message);
     }
-    let severity = severity(case.config.change_detection.alert_on.modified, Severity::Info);
+    let severity = severity(case.config().change_detection.alert_on.modified, Severity::Info);
     case.record(Cause::Modified, severity, "Resource modified".to_owned(), metadata(Cause::Modified, change));
 }
 
@@ -140,15 +145,21 @@ fn tag_drift(case: &mut Case, change: &Change) {
     let (Some(previous), Some(current)) = (before(change), after(change)) else {
         return case.record(Cause::TagDrift, None, "Tags changed".to_owned(), metadata);
     };
-    let missing_before = missing_tags(case.config, previous);
-    let complete = missing_tags(case.config, current).is_empty();
-    if let Some(finding) = case.take(Cause::NewUntagged, |_| complete) {
-        case.resolve(finding, "All required tags are there".to_owned());
+    let (missing_before, missing) = (missing_tags(case.config(), previous), missing_tags(case.config(), current));
+    if case.findings.iter().any(|finding| finding.cause == Cause::NewUntagged) {
+        if let Some(finding) = case.take(Cause::NewUntagged, |_| missing.is_empty()) {
+            case.resolve(finding, "All required tags are there".to_owned());
+        } else if missing != missing_before {
+            untagged(case, change, &missing);
+        }
         // Adding the tags that were asked for is no drift.
         let is_mend = |name: &String| missing_before.contains(&name.as_str());
         if differing(previous, current).all(is_mend) {
             return case.record(Cause::TagDrift, None, "Required tags added".to_owned(), metadata);
         }
+    }
+    if differing(previous, current).all(|name| name == PROTECTED) {
+        return case.record(Cause::TagDrift, None, "Protection tag changed".to_owned(), metadata);
     }
     let restored = |finding: &Finding| matches!(&finding.origin, Some(Origin::Tags(tags)) if tags == current);
     if let Some(finding) = case.take(Cause::TagDrift, restored) {
@@ -167,7 +178,7 @@ fn drifted(case: &mut Case, previous: &Tags, current: &Tags, mut metadata: Metad
     };
     metadata.insert("previous_tags".to_owned(), json!(original));
     metadata.insert("current_tags".to_owned(), json!(current));
-    let Some(severity) = severity(case.config.change_detection.alert_on.tag_drift, Severity::Warning) else {
+    let Some(severity) = severity(case.config().change_detection.alert_on.tag_drift, Severity::Warning) else {
         return case.record(Cause::TagDrift, None, message, metadata);
     };
     let action = if case.remediates_tags() { Action::EnforcePolicy } else { telling(severity) };
@@ -183,6 +194,7 @@ fn drifted(case: &mut Case, previous: &Tags, current: &Tags, mut metadata: Metad
         message,
         metadata,
         origin: Some(Origin::Tags(original)),
+        grace: None,
     });
 }
 
@@ -193,7 +205,7 @@ fn cost_increase(case: &mut Case, change: &Change) {
     let mut metadata = metadata(Cause::CostIncrease, change);
     metadata.insert("monthly_cost_usd_before".to_owned(), json!(before));
     metadata.insert("monthly_cost_usd_after".to_owned(), json!(after));
-    let Some(severity) = severity(case.config.change_detection.alert_on.cost_increase, Severity::Warning) else {
+    let Some(severity) = severity(case.config().change_detection.alert_on.cost_increase, Severity::Warning) else {
         return case.record(Cause::CostIncrease, None, message, metadata);
     };
     case.raise(Raise {
@@ -205,7 +217,52 @@ fn cost_increase(case: &mut Case, change: &Change) {
         message,
         metadata,
         origin: before.map(Origin::MonthlyCostUsd),
+        grace: None,
     });
+}
+
+/// Asks for protection of a production resource that has none, where anything may be written at all.
+fn protection(case: &mut Case, resource: &Resource) {
+    let policies = &case.config().policies;
+    let is_asked = case.config().actions.protection.auto_protect_prod
+        && policies.enforcement_mode != EnforcementMode::Notify
+        && is_production(resource, &policies.environment_tags);
+    if !is_asked || !is_unprotected(resource) {
+        if let Some(finding) = case.take(Cause::Unprotected, |_| true) {
+            case.resolve(finding, "Protected, or no longer production".to_owned());
+        }
+        return;
+    }
+    if case.findings.iter().any(|finding| finding.cause == Cause::Unprotected) {
+        return;
+    }
+    case.raise(Raise {
+        cause: Cause::Unprotected,
+        policy: None,
+        rule: None,
+        severity: Severity::Warning,
+        action: Action::Protect,
+        message: "Production resource is not protected against deletion".to_owned(),
+        metadata: finding_metadata(Cause::Unprotected, None, None),
+        origin: None,
+        grace: None,
+    });
+}
+
+fn is_production(resource: &Resource, environment_tags: &[String]) -> bool {
+    let tags = resource.tags.as_ref();
+    let environment = environment_tags.iter().find_map(|name| tags?.get(name));
+    environment.is_some_and(|value| matches!(value.to_ascii_lowercase().as_str(), "production" | "prod"))
+}
+
+/// What of the protection can be seen: whether an instance can be terminated is not in its description, so its tag is
+/// looked at.
+fn is_unprotected(resource: &Resource) -> bool {
+    match resource.key.kind.as_str() {
+        "rds:db" | "rds:cluster" => resource.attributes.get("DeletionProtection") == Some(&Value::Bool(false)),
+        "ec2:instance" => resource.tags.as_ref().is_some_and(|tags| !tags.contains_key(PROTECTED)),
+        _ => false,
+    }
 }
 
 /// The tags before, where they are known.

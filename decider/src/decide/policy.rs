@@ -1,30 +1,36 @@
 //! What follows from a policy result. Drives the findings of violations, and no others.
 
 use elava_schemas::config::Config;
-use elava_schemas::{Action, Decision, PolicyError, PolicyResult, Severity, Subject, Violation, blessed};
+use elava_schemas::{Action, Baseline, Decision, PolicyError, PolicyResult, Severity, Subject, Violation, blessed};
 
-use super::case::{Blessing, Case, Raise, finding_metadata, is_acting, severity};
-use crate::finding::{Cause, Finding, fingerprint};
+use super::case::{Blessing, Case, Context, Raise, Scan, finding_metadata, is_acting, severity};
+use crate::finding::{Cause, Entry, Finding, fingerprint};
 
 /// Policies of this package, and below it, are about orphans: told, never more.
 const ORPHANS: &str = "day2.orphans";
 
-/// What follows from a policy result, given the open findings that policy results drive for the
-/// same resource: decisions, and the findings open afterwards.
+/// What follows from a policy result, given what is kept of the findings that policy results drive for the
+/// same resource: decisions, and what is kept afterwards.
 ///
 /// A violation that is as it was says nothing. A policy that could not be evaluated resolves
 /// nothing: an error is never a pass. A resource that is gone has no violations left.
 #[must_use]
-pub fn decide_result(result: &PolicyResult, open: Vec<Finding>, config: &Config) -> (Vec<Decision>, Vec<Finding>) {
+pub fn decide_result(result: &PolicyResult, before: &Entry, context: &Context<'_>) -> (Vec<Decision>, Entry) {
     let is_blessed = result.resource.tags.as_ref().is_some_and(blessed);
     let mut case = Case {
-        config,
+        context,
         id: result.id.as_str(),
         at: result.evaluated_at,
         key: &result.resource_key,
         label: result.resource.clone(),
         blessing: if is_blessed { Blessing::Blessed } else { Blessing::None },
-        findings: open,
+        scan: result
+            .scan_id
+            .as_ref()
+            .filter(|_| result.baseline == Baseline::No)
+            .map(|id| Scan { id, resources: result.scope_resources }),
+        findings: before.findings.clone(),
+        past: before.past.clone(),
         decisions: Vec::new(),
     };
     let (violations, gone): (&[Violation], bool) = match result.subject {
@@ -35,7 +41,7 @@ pub fn decide_result(result: &PolicyResult, open: Vec<Finding>, config: &Config)
     for violation in violations {
         violated(&mut case, violation);
     }
-    (case.decisions, case.findings)
+    case.finish(before)
 }
 
 /// Resolves every finding whose violation the result no longer has.
@@ -54,8 +60,8 @@ fn resolve_missing(case: &mut Case, violations: &[Violation], errors: &[PolicyEr
 }
 
 fn violated(case: &mut Case, violation: &Violation) {
-    let severity = severity(case.config.change_detection.alert_on.policy_violation, violation.severity);
-    let action = severity.map_or(Action::Audit, |severity| action(case.config, &violation.policy, severity));
+    let severity = severity(case.config().change_detection.alert_on.policy_violation, violation.severity);
+    let action = severity.map_or(Action::Audit, |severity| action(case.config(), &violation.policy, severity));
     let severity = severity.unwrap_or(violation.severity);
     let print = fingerprint(case.key, Cause::Violation, Some(&violation.policy), Some(&violation.rule));
     if let Some(open) = case.position(&print).map(|index| &case.findings[index])
@@ -77,6 +83,7 @@ fn violated(case: &mut Case, violation: &Violation) {
         message: violation.message.clone(),
         metadata,
         origin: None,
+        grace: None,
     });
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use elava_decider::{Finding, decide_change, decide_result};
+use elava_decider::{Context, Entry, Exceptions, decide_change, decide_result};
 use elava_schemas::config::Config;
 use elava_schemas::{
     Baseline, Change, ChangeId, ChangeType, Decision, Message, PolicyError, PolicyResult, Resource, ResourceKey,
@@ -25,7 +25,17 @@ pub(crate) fn key(id: &str) -> ResourceKey {
 }
 
 pub(crate) fn resource(id: &str, tag_text: &str, cost: Option<f64>) -> Resource {
-    Resource { name: Some("orders".into()), tags: tags(tag_text), monthly_cost_usd: cost, ..Resource::new(key(id)) }
+    let mut resource = Resource {
+        name: Some("orders".into()),
+        tags: tags(tag_text),
+        monthly_cost_usd: cost,
+        ..Resource::new(key(id))
+    };
+    // an attribute, and no tag
+    if let Some(value) = resource.tags.as_mut().and_then(|tags| tags.remove("DeletionProtection")) {
+        resource.attributes.insert("DeletionProtection".to_owned(), (value == "yes").into());
+    }
+    resource
 }
 
 /// A change of the resource `db-1`; its id says what it is, so that equal changes have equal ids.
@@ -46,6 +56,7 @@ pub(crate) fn change(sort: ChangeType, previous: Option<Resource>, current: Opti
         details: "as detected".into(),
         cause: None,
         earlier_life: None,
+        scope_resources: None,
         history: None,
     }
 }
@@ -56,11 +67,6 @@ pub(crate) fn gone(tags: &str) -> Message {
 
 pub(crate) fn new(tags: &str) -> Message {
     change(ChangeType::Appeared, None, Some(resource("db-1", tags, None))).into()
-}
-
-pub(crate) fn first(sort: ChangeType, tags: &str) -> Message {
-    let current = resource("db-1", tags, None);
-    Change { baseline: Baseline::Yes, ..change(sort, None, Some(current)) }.into()
 }
 
 pub(crate) fn drift(before: &str, after: &str) -> Message {
@@ -111,6 +117,8 @@ pub(crate) fn result_with(tag_text: &str, violated: &str, errors: &[&str], subje
         evaluated_at: Timestamp::UNIX_EPOCH,
         caused_by: None,
         scan_id: None,
+        scope_resources: None,
+        baseline: Baseline::No,
     }
     .into()
 }
@@ -119,22 +127,28 @@ pub(crate) fn result(violated: &str) -> Message {
     result_with("", violated, &[], Subject::Present)
 }
 
-/// Decides one input by the pure core.
-pub(crate) fn decide(input: &Message, open: Vec<Finding>, config: &Config) -> (Vec<Decision>, Vec<Finding>) {
-    match input {
-        Message::Change(change) => decide_change(change, open, config),
-        Message::PolicyResult(result) => decide_result(result, open, config),
-        other => panic!("{} is not decided", other.kind()),
-    }
+/// Decides inputs about one resource by the pure core: what each leads to.
+pub(crate) fn decide_all(inputs: &[Message], config: &Config) -> Vec<Vec<Decision>> {
+    let exceptions = Exceptions::default();
+    let context = Context { config, exceptions: &exceptions, now: Timestamp::UNIX_EPOCH };
+    let mut entry = Entry::default();
+    let mut decide = |input: &Message| {
+        let (decisions, kept) = match input {
+            Message::Change(change) => decide_change(change, &entry, &context),
+            Message::PolicyResult(result) => decide_result(result, &entry, &context),
+            other => panic!("{} is not decided", other.kind()),
+        };
+        entry = kept;
+        decisions
+    };
+    inputs.iter().map(&mut decide).collect()
 }
 
-/// `alert critical new: Blessed resource disappeared`: a decision without the resource's name.
-pub(crate) fn line(decision: &Decision) -> String {
-    let reason = decision.reason.strip_suffix(": db orders (rds:db, us-east-1)").expect(&decision.reason);
-    let flag = |name: &str| decision.metadata.get(name) == Some(&true.into());
-    let flags =
-        [(decision.requires_approval, " approval"), (flag("blessed"), " blessed"), (flag("dry_run"), " dry-run")];
-    let flags: String = flags.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
-    let (action, severity) = (decision.action.as_str(), decision.severity.as_str());
-    format!("{action} {severity} {}{flags}: {reason}", decision.state.as_str())
+/// Runs a future that never waits.
+pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    match future.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+        std::task::Poll::Ready(value) => value,
+        std::task::Poll::Pending => panic!("the decider does not wait"),
+    }
 }

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use bytes::Bytes;
+use chrono::TimeDelta;
 use elava_bus::{Batch, Page, Source, Stage, Stream};
 use elava_decider::{Decider, Entry};
 use elava_schemas::config::Config;
-use elava_schemas::{ChangeId, Message, ResultId, Subject, Timestamp};
+use elava_schemas::{ChangeId, Decision, Message, ResultId, ScanId, Subject, Timestamp};
 use proptest::prelude::*;
 
-use crate::given::{dearer, drift, gone, modified, new, result, result_with};
+use crate::given::{dearer, drift, gone, modified, new, now, result, result_with};
 
 /// Inputs to draw from.
 static CHANGES: LazyLock<Vec<Message>> = LazyLock::new(|| {
@@ -52,6 +53,18 @@ struct Stored {
 }
 
 impl Stored {
+    /// Stores the state of an output, and where it is complete.
+    fn keep(&mut self, source: &Source, output: elava_bus::Output, sequence: u64) {
+        for change in output.state {
+            let key = (source.clone(), change.key);
+            match change.value {
+                Some(value) => self.state.insert(key, value),
+                None => self.state.remove(&key),
+            };
+        }
+        self.state.insert((source.clone(), "position".to_owned()), sequence.to_string().into());
+    }
+
     fn entries(&self, source: &Source) -> Vec<(String, Bytes)> {
         let of_source = self.state.iter().filter(|((of, _), _)| of == source);
         of_source.map(|((_, key), value)| (key.clone(), value.clone())).collect()
@@ -107,15 +120,6 @@ fn restart(stored: &Stored, source: &Source) -> (Decider, u64) {
     let decider = Decider::new(Config::default());
     let resume = now(decider.resume(source, None, stored.entries(source))).expect("resuming does not fail");
     (decider, resume.from)
-}
-
-/// Runs a future that never waits.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    let mut future = std::pin::pin!(future);
-    match future.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
-        std::task::Poll::Ready(value) => value,
-        std::task::Poll::Pending => panic!("the decider does not wait"),
-    }
 }
 
 /// Every input, `size` at a time, without any disturbance.
@@ -232,6 +236,143 @@ proptest! {
         let expected = undisturbed(&CHANGE, &messages, 1);
         prop_assert_eq!(stored.open(), expected.open());
         prop_assert_eq!(stored.decisions, expected.decisions);
+    }
+}
+
+/// One step of a history: an input, or time that passes.
+#[derive(Clone, Debug)]
+enum Step {
+    Input(Message),
+    Minutes(u32),
+}
+
+/// Inputs of three resources, of one scan or of none, with time between them.
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let input = (0..CHANGES.len(), 1..4, 0..3_u32).prop_map(|(index, resource, scan)| {
+        let mut message = about(&CHANGES[index], resource);
+        if let Message::Change(change) = &mut message {
+            change.scan_id = (scan > 0).then(|| ScanId::from(format!("scan-{scan}")));
+        }
+        Step::Input(message)
+    });
+    let time = (1..3000_u32).prop_map(Step::Minutes);
+    proptest::collection::vec(prop_oneof![3 => input, 1 => time], 1..24).prop_map(|mut steps| {
+        let mut clock = 0;
+        for (number, step) in steps.iter_mut().enumerate() {
+            match step {
+                Step::Minutes(minutes) => clock += *minutes,
+                Step::Input(Message::Change(change)) => {
+                    change.id = ChangeId::of(&[change.id.as_str(), &number.to_string()]);
+                    // no scan takes longer than two hours
+                    let scan = |id: ScanId| ScanId::from(format!("{id}-{}", clock / 120));
+                    change.scan_id = change.scan_id.take().map(scan);
+                }
+                Step::Input(_) => {}
+            }
+        }
+        steps
+    })
+}
+
+/// Few are too many, and everything comes soon.
+fn hasty() -> Config {
+    crate::given::config(
+        "behavior: {grace_period: 1h, remind_after: {critical: 1h, warning: 4h}, expire_after: 1d, \
+         flapping: {transitions: 2, within: 8h}, breaker: {findings: 2, percent: 100, at_least: 2, settle: 1m}}",
+    )
+}
+
+/// What is told, in order, and what is open in the end. After the step `crash`, the process ends with its outputs
+/// stored and its state not; and what was given last is given again.
+fn lived(steps: &[Step], crash: Option<usize>) -> (Vec<String>, Stored) {
+    let (mut told, mut stored) = (Vec::new(), Stored::default());
+    let mut decider = Decider::new(hasty());
+    let mut clock: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
+    let mut sequence = 0;
+    for (number, step) in steps.iter().enumerate() {
+        let crashes = crash == Some(number);
+        match step {
+            Step::Input(message) => {
+                sequence += 1;
+                let mut message = message.clone();
+                if let Message::Change(change) = &mut message {
+                    change.detected_at = clock;
+                }
+                let mut input = batch(&CHANGE, sequence, &[message]);
+                input.pages[0].received_at = clock;
+                let output = now(decider.handle(&input)).expect("deciding does not fail");
+                told.extend(ids(&output));
+                if crashes {
+                    decider = Decider::new(hasty());
+                    now(decider.resume(&CHANGE, None, stored.entries(&CHANGE))).expect("resuming does not fail");
+                    // outputs up to the checkpoint are dropped by the bus
+                    stored.keep(&CHANGE, now(decider.handle(&input)).expect("deciding does not fail"), sequence);
+                } else {
+                    stored.keep(&CHANGE, output, sequence);
+                }
+            }
+            Step::Minutes(minutes) => {
+                let until = clock + TimeDelta::minutes(i64::from(*minutes));
+                while let Some(due) = decider.due(&CHANGE).filter(|due| *due <= until) {
+                    clock = clock.max(due);
+                    let output = now(decider.tick(&CHANGE, clock)).expect("deciding does not fail");
+                    told.extend(ids(&output));
+                    if crashes {
+                        decider = Decider::new(hasty());
+                        now(decider.resume(&CHANGE, None, stored.entries(&CHANGE))).expect("resuming does not fail");
+                        let again = now(decider.tick(&CHANGE, clock)).expect("deciding does not fail");
+                        assert_eq!(ids(&again), ids(&output), "the same state and time lead to the same");
+                        stored.keep(&CHANGE, again, sequence);
+                    } else {
+                        stored.keep(&CHANGE, output, sequence);
+                    }
+                }
+                clock = until;
+            }
+        }
+    }
+    (told, stored)
+}
+
+fn ids(output: &elava_bus::Output) -> Vec<String> {
+    let decision = |emit: &elava_bus::Emit| match emit.message() {
+        Ok(Message::Decision(decision)) => {
+            let Decision { id, state, action, reason, .. } = *decision;
+            format!("{id} {} {} {reason}", action.as_str(), state.as_str())
+        }
+        other => panic!("not a decision: {other:?}"),
+    };
+    output.messages.iter().map(decision).collect()
+}
+
+proptest! {
+    /// Grace, reminders, flapping, breakers, and a crash at any point: the same is told, once, and the same is open.
+    #[test]
+    fn time_passes_once(steps in steps(), crash in 0..24_usize) {
+        let (told, stored) = lived(&steps, None);
+        let (told_again, stored_again) = lived(&steps, Some(crash));
+        // in which order, of different resources, does not matter
+        let sorted = |mut told: Vec<String>| { told.sort_unstable(); told };
+        prop_assert_eq!(sorted(told.clone()), sorted(told_again));
+        prop_assert_eq!(stored.open(), stored_again.open());
+        let mut once = BTreeSet::new();
+        for told in told {
+            prop_assert!(once.insert(told.clone()), "told twice: {}", told);
+        }
+    }
+
+    /// Everything is delivered a second time, right after the first.
+    #[test]
+    fn repetition_says_nothing(steps in steps()) {
+        let twice: Vec<Step> = steps.iter().flat_map(|step| match step {
+            Step::Input(_) => vec![step.clone(), step.clone()],
+            Step::Minutes(_) => vec![step.clone()],
+        }).collect();
+        let (told, stored) = lived(&steps, None);
+        let (told_twice, stored_twice) = lived(&twice, None);
+        let findings = |told: Vec<String>| told.into_iter().collect::<BTreeSet<_>>();
+        prop_assert_eq!(findings(told), findings(told_twice));
+        prop_assert_eq!(stored.open(), stored_twice.open());
     }
 }
 

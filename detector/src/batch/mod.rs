@@ -178,6 +178,11 @@ impl Work<'_> {
     fn baseline(&self, scope: u32, scan_id: Option<&str>) -> Baseline {
         Baseline::from(scan_id.is_some() && self.memory.index.scope(scope).proved.is_none())
     }
+
+    /// How many resources of a scope are known.
+    fn resources(&self, scope: u32) -> u64 {
+        self.memory.index.scope(scope).members.len() as u64
+    }
 }
 
 /// What the history can hold of a resource: whole microseconds, sorted relations.

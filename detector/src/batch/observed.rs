@@ -98,6 +98,7 @@ impl Work<'_> {
                 scan_id,
                 baseline: self.baseline(seen.scope, scan_id),
                 earlier_life,
+                scope_resources: self.resources(seen.scope),
                 first_seen: seen.at,
             };
             self.effects.changes.push(change.build(seen.sequence));
@@ -144,6 +145,7 @@ impl Work<'_> {
                 scan_id,
                 baseline: self.baseline(seen.scope, scan_id),
                 earlier_life: None,
+                scope_resources: self.resources(seen.scope),
                 first_seen: entry.first_seen,
             };
             self.effects.changes.push(change.build(seen.sequence));

@@ -90,6 +90,7 @@ impl Work<'_> {
         let unknown = |id: &u64| !self.open.contains_key(id) && !self.loaded.contains_key(id);
         self.load(absent.iter().copied().filter(unknown).collect())?;
         let baseline = self.baseline(scope, Some(report.scan_id.as_str()));
+        let scope_resources = self.resources(scope);
         // in order of keys, so that a replay says it in the same order
         let mut last = Vec::with_capacity(absent.len());
         for id in absent {
@@ -116,6 +117,7 @@ impl Work<'_> {
                     scan_id: Some(report.scan_id.as_str()),
                     baseline,
                     earlier_life: None,
+                    scope_resources,
                     first_seen: entry.first_seen,
                 };
                 self.effects.changes.push(change.build(line.page.sequence));

@@ -125,6 +125,8 @@ pub enum Query {
         #[serde(default)]
         scope: ScopeFilter,
     },
+    /// How many findings each exception covers.
+    Exceptions {},
     /// Resources that nobody uses or owns.
     Orphans {
         /// Where.

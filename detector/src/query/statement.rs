@@ -47,6 +47,7 @@ impl Query {
                 let before = [instant(*since), number(*at_least)];
                 (include_str!("../store/queries/flapping.sql"), scope.between(before, []))
             }
+            Self::Exceptions {} => (include_str!("../store/queries/exceptions.sql"), Vec::new()),
             Self::Orphans { scope } => (include_str!("../store/queries/orphans.sql"), scope.between([], [])),
             Self::Approvals { scope } => (include_str!("../store/queries/approvals.sql"), scope.between([], [])),
             Self::Decisions { id } => (include_str!("../store/queries/decisions.sql"), vec![text(id)]),

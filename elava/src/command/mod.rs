@@ -7,6 +7,7 @@ pub mod changes;
 pub mod cost;
 pub mod coverage;
 pub mod diff;
+pub mod exceptions;
 pub mod export;
 pub mod flapping;
 pub mod history;
@@ -45,6 +46,12 @@ pub enum CommandError {
     /// There are no keys.
     #[error(transparent)]
     Access(#[from] elava_bus::access::AccessError),
+    /// The configuration or the exceptions cannot be read.
+    #[error(transparent)]
+    Config(#[from] elava_schemas::config::ConfigError),
+    /// There is no file to be reviewed.
+    #[error("the configuration names no file of exceptions (policies.exceptions); give one with --file")]
+    NoExceptions,
     /// The question cannot be written.
     #[error("cannot write the request as JSON")]
     Json(#[from] serde_json::Error),

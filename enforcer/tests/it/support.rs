@@ -71,6 +71,7 @@ pub(crate) fn appeared(current: Resource) -> Change {
         details: "appeared".into(),
         cause: None,
         earlier_life: None,
+        scope_resources: None,
         history: Some(ChangeHistory { first_seen: at("2026-02-01T12:00:00Z"), changes_7d: 2, changes_30d: 5 }),
     }
 }

@@ -11,7 +11,7 @@ use crate::Severity;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Behavior {
-    /// How long a managed resource must stay away before people are told.
+    /// How long what has disappeared must stay away before people are told; blessed resources are told of at once.
     pub grace_period: Duration,
     /// Exists to be refused: Elava has no delete.
     pub auto_delete: Never,

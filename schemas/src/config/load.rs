@@ -64,7 +64,12 @@ pub fn parse(
         line: error.line,
         message: error.message,
     })?;
-    serde_saphyr::from_str(&expanded).map_err(|error| wrong(file, &expanded, &error))
+    read_yaml(file, &expanded)
+}
+
+/// Reads YAML; an error names file, line and field.
+pub(crate) fn read_yaml<T: serde::de::DeserializeOwned>(file: &str, text: &str) -> Result<T, ConfigError> {
+    serde_saphyr::from_str(text).map_err(|error| wrong(file, text, &error))
 }
 
 /// A variable; where it is not set, the content of the file that `NAME_FILE` names, as container secrets are files.

@@ -24,6 +24,7 @@ pub use actions::{
 pub use behavior::{Behavior, Breaker, Flapping, Never, Remind, Reminders};
 pub use duration::Duration;
 pub use history::{HistorySettings, RetentionRule};
+pub(crate) use load::read_yaml;
 pub use load::{ConfigError, load, parse};
 pub use scanning::{ScanTarget, Scanning, Tier, TierPattern};
 

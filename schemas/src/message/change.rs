@@ -43,6 +43,9 @@ pub struct Change<R = Resource> {
     /// For a resource that came back: its life before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier_life: Option<EarlierLife>,
+    /// How many resources of its scope were known at this point.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope_resources: Option<u64>,
     /// What the history says of the resource at this point.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<ChangeHistory>,
@@ -91,6 +94,12 @@ pub enum Baseline {
     No,
     /// No complete scan of the scope came before.
     Yes,
+}
+
+impl Baseline {
+    pub(crate) fn is_no(&self) -> bool {
+        *self == Self::No
+    }
 }
 
 impl From<bool> for Baseline {

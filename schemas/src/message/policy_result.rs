@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChangeId, ResourceKey, ResourceLabel, ResultId, ScanId, Timestamp};
+use crate::{Baseline, ChangeId, ResourceKey, ResourceLabel, ResultId, ScanId, Timestamp};
 
 /// What one policy bundle says of one version of one resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +37,12 @@ pub struct PolicyResult {
     /// The scan that showed the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scan_id: Option<ScanId>,
+    /// How many resources of its scope were known then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope_resources: Option<u64>,
+    /// Whether the change's scope was being seen for the first time.
+    #[serde(default, skip_serializing_if = "Baseline::is_no")]
+    pub baseline: Baseline,
 }
 
 /// Whether the resource was there when its policies were evaluated.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use elava_schemas::Kind;
 use elava_schemas::config::Config;
+use elava_schemas::exceptions::ExceptionsFile;
 use serde_json::Value;
 
 fn folder() -> PathBuf {
@@ -16,8 +17,9 @@ fn folder() -> PathBuf {
 fn generated() -> BTreeMap<String, String> {
     let messages = Kind::ALL.iter().map(|kind| (kind.as_str(), kind.json_schema()));
     let config = ("config", schemars::schema_for!(Config));
+    let exceptions = ("exceptions", schemars::schema_for!(ExceptionsFile));
     let text = |schema| serde_json::to_string_pretty(&schema).expect("a schema serialises") + "\n";
-    messages.chain([config]).map(|(name, schema)| (format!("{name}.schema.json"), text(schema))).collect()
+    messages.chain([config, exceptions]).map(|(name, schema)| (format!("{name}.schema.json"), text(schema))).collect()
 }
 
 #[test]

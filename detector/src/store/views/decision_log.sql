@@ -18,7 +18,7 @@ WITH newest AS (
 SELECT
     k.key, k.provider, k.account, k.region, k.type, k.id,
     d.id AS decision_id, d.action, d.severity, d.state, d.reason, d.finding, d.decided_at,
-    d.requires_approval, d.approve_by, coalesce((d.metadata->>'breaker')::BOOLEAN, false) AS is_breaker,
+    d.requires_approval, d.approve_by, coalesce(d.metadata->>'breaker' = 'true', false) AS is_breaker,
     d.decided_at < n.decided_at AS is_superseded,
     w.last.verdict AS verdict, w.last.person AS person, w.last.reason AS why, w.last.given_at AS given_at,
     w.undo_asked_at, e.last.outcome AS outcome, e.last.error AS error, e.last.executed_at AS executed_at, d.resource_id

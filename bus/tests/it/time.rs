@@ -1,0 +1,124 @@
+//! What follows from the time alone is stored once, whenever the process ends.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use chrono::TimeDelta;
+use elava_bus::{Batch, Failure, Output, Position, Resume, Source, Stage, StageSpec, StateChange, Stream};
+use elava_schemas::{Message, ResourceKey, Timestamp};
+
+use crate::copier::{Copier, change, observation};
+use crate::{changes, jetstream, publish, run, server, until};
+
+/// How long it waits before it says what it has seen.
+const WAIT: TimeDelta = TimeDelta::milliseconds(300);
+
+/// Says of every resource that it was seen, some time later.
+#[derive(Clone, Default)]
+struct Ponderer {
+    held: Arc<Mutex<BTreeMap<Source, BTreeMap<String, Timestamp>>>>,
+}
+
+impl Ponderer {
+    fn with<T>(&self, source: &Source, work: impl FnOnce(&mut BTreeMap<String, Timestamp>) -> T) -> T {
+        work(self.held.lock().expect("no panic").entry(source.clone()).or_default())
+    }
+}
+
+fn key(id: &str) -> ResourceKey {
+    format!("aws/000000000000/us-east-1/ec2:instance/{id}").parse().expect("a key")
+}
+
+impl Stage for Ponderer {
+    const SPEC: StageSpec = StageSpec {
+        name: "detector",
+        inputs: &[Stream::Observation],
+        output: Some(Stream::Change),
+        consumes: <Copier as Stage>::SPEC.consumes,
+        position: Position::Checkpoint,
+        batch_pages: 8,
+        in_flight: 16,
+        health_port: 0,
+    };
+
+    async fn handle(&self, batch: &Batch) -> Result<Output, Failure> {
+        let mut output = Output::default();
+        for (page, _, message) in batch.messages(&Self::SPEC, &mut Vec::new()) {
+            let Message::Observation(observation) = message else { unreachable!("only observations are consumed") };
+            let (id, due) = (observation.resource.key.id.clone(), page.received_at + WAIT);
+            self.with(&batch.source, |held| held.insert(id.clone(), due));
+            output.state.push(StateChange { key: id, value: Some(due.to_rfc3339().into()) });
+        }
+        Ok(output)
+    }
+
+    fn due(&self, source: &Source) -> Option<Timestamp> {
+        self.with(source, |held| held.values().min().copied())
+    }
+
+    async fn tick(&self, source: &Source, now: Timestamp) -> Result<Output, Failure> {
+        let mut output = Output::default();
+        let due = self.with(source, |held| held.extract_if(.., |_, due| *due <= now).collect::<Vec<_>>());
+        for (id, at) in due {
+            output.emit(0, change(&key(&id), at, ""));
+            output.state.push(StateChange { key: id, value: None });
+        }
+        Ok(output)
+    }
+
+    async fn resume(&self, source: &Source, _: Option<u64>, state: Vec<(String, Bytes)>) -> Result<Resume, Failure> {
+        let text = |value: &Bytes| String::from_utf8_lossy(value).into_owned();
+        let position = state.iter().find(|(key, _)| key == "position");
+        let from = position.map_or(1, |(_, value)| text(value).parse::<u64>().expect("a number") + 1);
+        let held = state.iter().filter(|(key, _)| key != "position");
+        let held = held.map(|(id, value)| (id.clone(), text(value).parse().expect("a time"))).collect();
+        self.with(source, |known| *known = held);
+        Ok(Resume { from, pending: Vec::new(), rejected: Vec::new() })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_due_is_told_once() {
+    let server = server();
+    let task = run(&server, &Ponderer::default());
+    publish(&server, vec![observation(0, "i-1"), observation(0, "i-2")]).await;
+    until("what was due", async || changes(&server).await.len() == 2).await;
+    task.abort();
+
+    // As if it had been killed after its outputs were stored, and before its state was.
+    let js = jetstream(&server).await;
+    let state = async || {
+        let stream = js.get_stream("KV_elava_state").await.expect("the bucket");
+        let mut keys = stream.info_with_subjects("$KV.elava_state.detector.>").await.expect("the subjects");
+        let mut found = Vec::new();
+        while let Some((subject, _)) = futures::TryStreamExt::try_next(&mut keys).await.expect("a subject") {
+            found.push(subject);
+        }
+        found
+    };
+    let held = state().await.into_iter().find(|subject| subject.ends_with(".i-1")).expect("was held");
+    js.publish(held, "2026-01-01T00:00:00Z".into()).await.expect("sends").await.expect("is stored");
+    let task = run(&server, &Ponderer::default());
+    publish(&server, vec![observation(0, "i-3")]).await;
+    until("the next one", async || changes(&server).await.len() > 2).await;
+    task.abort();
+    assert_eq!(changes(&server).await, ["chg_i-1", "chg_i-2", "chg_i-3"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_held_outlives_the_process() {
+    let server = server();
+    for number in 1..=3 {
+        let task = run(&server, &Ponderer::default());
+        publish(&server, vec![observation(0, &format!("i-{number}"))]).await;
+        if number == 2 {
+            until("what was held", async || changes(&server).await.len() == 2).await;
+        }
+        task.abort();
+    }
+    let task = run(&server, &Ponderer::default());
+    until("all of it", async || changes(&server).await.len() == 3).await;
+    task.abort();
+    assert_eq!(changes(&server).await, ["chg_i-1", "chg_i-2", "chg_i-3"]);
+}
