@@ -27,6 +27,7 @@ COPY detector detector
 COPY enforcer enforcer
 COPY decider decider
 COPY notifier notifier
+COPY executor executor
 COPY elava elava
 COPY harness harness
 COPY e2e e2e
@@ -36,7 +37,7 @@ COPY chaos chaos
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
     cargo build --release --locked --workspace --bin elava --bin elava-observer --bin elava-detector \
-      --bin elava-enforcer --bin elava-decider --bin elava-notifier \
+      --bin elava-enforcer --bin elava-decider --bin elava-notifier --bin elava-executor \
  && mkdir /bins \
  && find target/release -maxdepth 1 -type f -executable -name 'elava*' -exec cp {} /bins/ \;
 
@@ -116,6 +117,11 @@ ENTRYPOINT ["elava-decider"]
 
 FROM runtime AS for-elava-notifier
 ENTRYPOINT ["elava-notifier"]
+
+# Its credentials are its own: a folder that no other container mounts.
+FROM runtime AS for-elava-executor
+COPY --from=empty --chown=65532:65532 /empty /home/nonroot/.aws
+ENTRYPOINT ["elava-executor"]
 
 FROM duckdb AS for-elava
 COPY --from=access --chown=65532:65532 /access /access

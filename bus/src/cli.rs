@@ -102,7 +102,7 @@ impl<P: Args> StageArgs<P> {
 pub fn start_logging(format: Option<LogFormat>) {
     let terminal = std::io::stderr().is_terminal();
     let format = format.unwrap_or(if terminal { LogFormat::Text } else { LogFormat::Json });
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,aws_config=error,elava_bus=info,elava_observer=info,elava_detector=info,elava_enforcer=info,elava_decider=info,elava_notifier=info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,aws_config=error,elava_bus=info,elava_observer=info,elava_detector=info,elava_enforcer=info,elava_decider=info,elava_notifier=info,elava_executor=info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(terminal);
     // A second start, as in tests, keeps the first subscriber.
     let started = match format {

@@ -46,6 +46,26 @@ impl Moto {
         format!("http://127.0.0.1:{}", self.proxy_port)
     }
 
+    /// Calls the emulator itself, in one region, as boto3 would; returns the answer.
+    ///
+    /// # Panics
+    /// When the call fails.
+    pub fn call(&self, service: &str, operation: &str, parameters: &Value) -> Value {
+        const SCRIPT: &str = "import boto3, json, sys\n\
+            url, service, operation, parameters = sys.argv[1:]\n\
+            key = {'aws_access_key_id': 'test', 'aws_secret_access_key': 'test'}\n\
+            client = boto3.client(service, endpoint_url=url, region_name='us-east-1', **key)\n\
+            answer = getattr(client, operation)(**json.loads(parameters))\n\
+            print(json.dumps(answer, default=str))\n";
+        let url = format!("http://127.0.0.1:{}", self.port);
+        let output = Command::new(tool("ELAVA_PYTHON", "python"))
+            .args(["-c", SCRIPT, &url, service, operation, &parameters.to_string()])
+            .output()
+            .expect("python starts");
+        assert!(output.status.success(), "{operation}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+
     /// Runs a step of `demo/estate.py` against the emulator itself; returns the lines it printed.
     ///
     /// # Panics

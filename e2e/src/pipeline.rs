@@ -157,7 +157,7 @@ impl Drop for Pipeline {
     fn drop(&mut self) {
         self.running.clear();
         if std::thread::panicking() {
-            for stage in ["observer", "detector", "enforcer", "decider", "notifier"] {
+            for stage in ["observer", "detector", "enforcer", "decider", "notifier", "executor"] {
                 let log = self.log(stage);
                 let tail: Vec<&str> = log.lines().rev().take(8).collect();
                 if !tail.is_empty() {
@@ -182,7 +182,7 @@ fn stage_command(stage: &str, db: &Path) -> Command {
         "notifier" => {
             command.args(["--format", "ndjson"]);
         }
-        "observer" => {
+        "observer" | "executor" => {
             command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
             command.env("AWS_EC2_METADATA_DISABLED", "true");
         }

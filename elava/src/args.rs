@@ -7,10 +7,10 @@ use elava_bus::{NatsAccess, NatsOptions};
 use elava_detector::{Query, ScopeFilter};
 
 use crate::command::{
-    CommandError, audit::AuditArgs, changes::ChangesArgs, cost::CostArgs, coverage::CoverageArgs, diff::DiffArgs,
-    exceptions::ExceptionsArgs, export::ExportArgs, flapping::FlappingArgs, history::HistoryArgs, nats::NatsCommand,
-    orphans::OrphansArgs, resources::ResourcesArgs, scan::ScanArgs, status::StatusArgs, summary::SummaryArgs,
-    violations::ViolationsArgs,
+    CommandError, approvals::ApprovalsArgs, approve::WordArgs, audit::AuditArgs, changes::ChangesArgs, cost::CostArgs,
+    coverage::CoverageArgs, diff::DiffArgs, exceptions::ExceptionsArgs, export::ExportArgs, flapping::FlappingArgs,
+    history::HistoryArgs, nats::NatsCommand, orphans::OrphansArgs, resources::ResourcesArgs, scan::ScanArgs,
+    status::StatusArgs, summary::SummaryArgs, violations::ViolationsArgs,
 };
 use crate::show::{Format, FormatArgs};
 use crate::sql::SqlArgs;
@@ -34,6 +34,7 @@ Examples:
   elava violations --json | jq .severity
   elava sql \"FROM changes_since('24h')\"
   elava export --to lake
+  elava approve dec_3f2a --reason 'seen with Ada'
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration."
 )]
@@ -64,6 +65,16 @@ pub enum Command {
     Exceptions(ExceptionsArgs),
     /// What nobody uses or owns
     Orphans(OrphansArgs),
+    /// What waits for somebody to say yes
+    Approvals(ApprovalsArgs),
+    /// Let a decision be carried out
+    Approve(WordArgs),
+    /// Have a decision left alone
+    Deny(WordArgs),
+    /// Take back what was done because of a decision
+    Undo(WordArgs),
+    /// Let what a breaker holds back be told
+    Release(WordArgs),
     /// Estimated monthly cost, now, at a time or over time
     Cost(CostArgs),
     /// What changes again and again

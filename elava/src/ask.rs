@@ -8,7 +8,7 @@ use elava_detector::History;
 use elava_detector::query::{QUERY_SUBJECT, Query};
 use serde::Serialize;
 
-use crate::args::From;
+use crate::args::{From, Nats};
 use crate::show::Row;
 
 /// Why there is no answer.
@@ -44,7 +44,12 @@ pub async fn ask(from: &From, query: &Query) -> Result<Vec<Row>, AskError> {
 
 /// The rows that the running detector answers with.
 pub(crate) async fn request(from: &From, subject: &str, body: &impl Serialize) -> Result<Vec<Row>, AskError> {
-    let client = Client::connect(&from.nats.options()).await?;
+    request_from(&from.nats, subject, body).await
+}
+
+/// The same, where only the running detector can be asked.
+pub(crate) async fn request_from(nats: &Nats, subject: &str, body: &impl Serialize) -> Result<Vec<Row>, AskError> {
+    let client = Client::connect(&nats.options()).await?;
     let body = serde_json::to_vec(body).map_err(AskError::Answer)?;
     let lines = client.request(subject, Bytes::from(body)).await?;
     lines.iter().map(|line| serde_json::from_slice(line).map_err(AskError::Answer)).collect()

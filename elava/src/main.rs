@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use elava::args::{Command, Elava};
+use elava::command::approve::Word;
 use elava::{sql, up};
 use elava_bus::CancellationToken;
 use elava_bus::cli::{self, Finished};
@@ -29,6 +30,11 @@ async fn go(command: Command) -> anyhow::Result<Finished> {
         Command::Violations(args) => args.run().await?,
         Command::Exceptions(args) => args.run().await?,
         Command::Orphans(args) => args.run().await?,
+        Command::Approvals(args) => args.run().await?,
+        Command::Approve(args) => args.run(Word::Approve).await?,
+        Command::Deny(args) => args.run(Word::Deny).await?,
+        Command::Undo(args) => args.run(Word::Undo).await?,
+        Command::Release(args) => args.run(Word::Release).await?,
         Command::Cost(args) => args.run().await?,
         Command::Flapping(args) => args.run().await?,
         Command::Coverage(args) => args.run().await?,

@@ -9,6 +9,7 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 
 use elava_bus::CancellationToken;
+use elava_schemas::config::{self, EnforcementMode};
 
 /// The flags of `elava up`.
 #[derive(Args, Clone, Debug)]
@@ -77,6 +78,8 @@ pub enum UpError {
 const DRAIN: Duration = Duration::from_secs(30);
 /// The stages, in the order in which they are started.
 const STAGES: [&str; 5] = ["detector", "enforcer", "decider", "notifier", "observer"];
+/// Started beside them where something may be written, or is to be said that would be.
+const EXECUTOR: &str = "executor";
 
 /// Starts everything and watches over it until `cancel`.
 ///
@@ -95,7 +98,7 @@ pub async fn up(args: &UpArgs, cancel: CancellationToken) -> Result<(), UpError>
     let url = url.unwrap_or_default();
     eprintln!("elava: watching; history, streams and logs are in {}; Ctrl-C stops", args.data.display());
     let mut stages = JoinSet::new();
-    for stage in STAGES {
+    for stage in STAGES.into_iter().chain(has_executor(args).then_some(EXECUTOR)) {
         stages.spawn(keep_running(stage, args.clone(), url.clone(), logs.clone(), cancel.clone()));
     }
     let mut result = Ok(());
@@ -222,8 +225,7 @@ fn stage_command(stage: &str, args: &UpArgs) -> Command {
     let name = format!("elava-{stage}");
     let beside = std::env::current_exe().ok().map(|path| path.with_file_name(&name)).filter(|path| path.exists());
     let mut command = Command::new(beside.unwrap_or_else(|| name.into()));
-    let default = PathBuf::from("elava.yaml");
-    if let Some(config) = args.config.clone().or_else(|| default.exists().then_some(default)) {
+    if let Some(config) = config_file(args) {
         command.arg("--config").arg(config);
     }
     match stage {
@@ -238,10 +240,25 @@ fn stage_command(stage: &str, args: &UpArgs) -> Command {
             command.args(args.regions.iter().flat_map(|regions| ["--regions", regions]));
             command.args(args.endpoint_url.iter().flat_map(|url| ["--endpoint-url", url]));
         }
+        EXECUTOR => {
+            command.args(args.endpoint_url.iter().flat_map(|url| ["--endpoint-url", url]));
+        }
         _ => {}
     }
     command.stdin(Stdio::null());
     command
+}
+
+/// The configuration file that the stages read.
+fn config_file(args: &UpArgs) -> Option<PathBuf> {
+    let default = PathBuf::from("elava.yaml");
+    args.config.clone().or_else(|| default.exists().then_some(default))
+}
+
+/// Whether the configuration lets anything be done. A wrong one is the observer's to tell.
+fn has_executor(args: &UpArgs) -> bool {
+    let config = config_file(args).and_then(|file| config::load(&file).ok()).unwrap_or_default();
+    config.policies.enforcement_mode != EnforcementMode::Notify
 }
 
 /// In a process group of its own: on Ctrl-C, stages are stopped first and NATS last, by us.

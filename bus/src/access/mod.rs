@@ -22,7 +22,7 @@ pub enum User {
     Decider,
     /// Tells people.
     Notifier,
-    /// Writes to the cloud. There is none yet; its place is kept, so that no other has it.
+    /// Writes to the cloud.
     Executor,
     /// People, by the command line.
     Elava,

@@ -133,6 +133,17 @@ pub enum Query {
         #[serde(default)]
         scope: ScopeFilter,
     },
+    /// Decisions that wait for approval, the most urgent first.
+    Approvals {
+        /// Where.
+        #[serde(default)]
+        scope: ScopeFilter,
+    },
+    /// Decisions and what became of them, latest first; 20 at most.
+    Decisions {
+        /// How their ids begin, or that of an execution.
+        id: String,
+    },
     /// Per scope: when it was last seen whole.
     Coverage {
         /// Where.
@@ -185,7 +196,7 @@ pub enum CostBy {
 pub enum QueryError {
     /// It is not a question.
     #[error(
-        "not a query; known: resources, history, changes, diff, violations, audit, cost, cost_over_time, flapping, orphans, coverage, summary, storage"
+        "not a query; known: resources, history, changes, diff, violations, audit, cost, cost_over_time, flapping, orphans, approvals, decisions, coverage, summary, storage"
     )]
     Parse(#[source] serde_json::Error),
     /// The history failed.

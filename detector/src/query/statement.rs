@@ -49,6 +49,8 @@ impl Query {
             }
             Self::Exceptions {} => (include_str!("../store/queries/exceptions.sql"), Vec::new()),
             Self::Orphans { scope } => (include_str!("../store/queries/orphans.sql"), scope.between([], [])),
+            Self::Approvals { scope } => (include_str!("../store/queries/approvals.sql"), scope.between([], [])),
+            Self::Decisions { id } => (include_str!("../store/queries/decisions.sql"), vec![text(id)]),
             Self::Coverage { scope, unseen_since } => {
                 let unseen = unseen_since.map_or(Parameter::Null, instant);
                 (include_str!("../store/queries/coverage.sql"), scope.between([], [unseen]))

@@ -35,6 +35,8 @@ const DEFINITIONS: &[&str] = &[
     include_str!("views/blessed.sql"),
     include_str!("views/orphans.sql"),
     include_str!("views/suppressed.sql"),
+    include_str!("views/decision_log.sql"),
+    include_str!("views/pending_approvals.sql"),
     include_str!("macros/versions.sql"),
     include_str!("macros/changes.sql"),
     include_str!("macros/violations.sql"),

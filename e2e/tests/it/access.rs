@@ -40,7 +40,7 @@ async fn the_flow_with_a_user_a_stage() {
     let cloud = StandIn::start(300, 0);
     let server = guarded();
     let mut pipeline = Pipeline::new(server.url());
-    STAGES.iter().for_each(|stage| start(&mut pipeline, &server, stage, &[]));
+    STAGES.iter().chain(&["executor"]).for_each(|stage| start(&mut pipeline, &server, stage, &[]));
     until("a stage waits for the streams", async || pipeline.log("decider").contains("`elava nats streams` does"))
         .await;
     let made = run(&server, "elava", "admin", &["nats", "streams"]);
@@ -75,7 +75,7 @@ async fn the_flow_with_a_user_a_stage() {
     pipeline.stop();
     let versions = "SELECT count(*) FROM versions";
     assert_eq!(scalar(&rebuilt, versions), scalar(&pipeline.db(), versions));
-    for stage in STAGES.into_iter().chain(["observer"]) {
+    for stage in STAGES.into_iter().chain(["observer", "executor"]) {
         let log = pipeline.log(stage);
         let denied = log.lines().filter(|line| line.contains("does not allow") && !line.contains("STREAM.CREATE"));
         assert_eq!(denied.collect::<Vec<_>>(), Vec::<&str>::new(), "{stage}");

@@ -5,6 +5,7 @@ mod bad_input;
 mod chaos;
 mod crashes;
 mod day;
+mod executor;
 mod export;
 mod instances;
 mod nats_cli;

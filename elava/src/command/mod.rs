@@ -1,5 +1,7 @@
 //! One file a command: its flags, its question, how its answer looks.
 
+pub mod approvals;
+pub mod approve;
 pub mod audit;
 pub mod changes;
 pub mod cost;
@@ -32,6 +34,9 @@ pub enum CommandError {
     /// The running pipeline does not answer.
     #[error(transparent)]
     Request(#[from] RequestError),
+    /// It would be void.
+    #[error(transparent)]
+    Word(#[from] approve::WordError),
     /// The answer cannot be written.
     #[error("cannot write to standard output")]
     Write(#[from] std::io::Error),

@@ -42,6 +42,9 @@ pub enum SetupError {
     /// EC2 did not tell which regions there are.
     #[error("cannot list the regions with ec2:DescribeRegions")]
     Regions(#[source] CallError),
+    /// The account is neither that of the credentials nor one with a role for writing.
+    #[error("no role to write in account {0}: `write_role_arn` in `scanning.accounts` names none")]
+    NoWriteRole(String),
     /// `scanning.accounts` holds something else.
     #[error("`{0}` in `scanning.accounts` is not the ARN of a role, arn:aws:iam::<account>:role/<name>")]
     RoleArn(String),
@@ -56,16 +59,18 @@ impl SetupError {
 
     /// Whether it may be gone when asked again: credentials and profiles come, too.
     #[must_use]
-    pub(crate) fn may_pass(&self) -> bool {
-        !matches!(self, Self::RoleArn(_))
+    pub fn may_pass(&self) -> bool {
+        !matches!(self, Self::RoleArn(_) | Self::NoWriteRole(_))
     }
 }
 
 /// The clients of one account and region.
 #[derive(Debug)]
 pub struct Clients {
-    pub(crate) ec2: aws_sdk_ec2::Client,
-    pub(crate) rds: aws_sdk_rds::Client,
+    /// For EC2.
+    pub ec2: aws_sdk_ec2::Client,
+    /// For RDS.
+    pub rds: aws_sdk_rds::Client,
 }
 
 /// One account and region: its clients and its budgets.
@@ -75,7 +80,8 @@ pub struct Place {
     pub account: String,
     /// The region.
     pub region: String,
-    pub(crate) clients: Clients,
+    /// To ask with.
+    pub clients: Clients,
     ec2: Limiter,
     rds: Limiter,
 }
@@ -151,13 +157,30 @@ impl Session {
         }
         for target in others {
             let account = account_of(&target.role_arn)?;
-            let config = self.assumed(target).await;
+            let config = self.assumed(&target.role_arn, target, "elava-observer").await;
             let regions = if target.regions.is_empty() { &regions } else { &target.regions };
             for region in enabled(&config, regions).await? {
                 places.push(Place::new(account, &region, &config));
             }
         }
         Ok(places)
+    }
+
+    /// Where `account` is written to in `region`: with the credentials that everything starts with where they are of
+    /// that account, else by the role that one of `others` names for writing.
+    ///
+    /// # Errors
+    /// When there are no credentials, or no role for writing in that account.
+    pub async fn writing_place(&self, account: &str, region: &str, others: &[ScanTarget]) -> Result<Place, SetupError> {
+        let is_of = |arn: &String| account_of(arn).is_ok_and(|owner| owner == account);
+        let target = others.iter().find(|target| target.write_role_arn.as_ref().is_some_and(is_of));
+        if let Some((target, role)) = target.and_then(|target| Some((target, target.write_role_arn.as_ref()?))) {
+            return Ok(Place::new(account, region, &self.assumed(role, target, "elava-executor").await));
+        }
+        if self.account().await? == account {
+            return Ok(Place::new(account, region, &self.0));
+        }
+        Err(SetupError::NoWriteRole(account.to_owned()))
     }
 
     async fn account(&self) -> Result<String, SetupError> {
@@ -170,9 +193,9 @@ impl Session {
         account.ok_or_else(|| SetupError::NoCredentials("sts:GetCallerIdentity named no account".into()))
     }
 
-    async fn assumed(&self, target: &ScanTarget) -> SdkConfig {
+    async fn assumed(&self, role_arn: &str, target: &ScanTarget, session: &str) -> SdkConfig {
         let base = self.somewhere();
-        let mut role = AssumeRoleProvider::builder(&target.role_arn).session_name("elava-observer").configure(&base);
+        let mut role = AssumeRoleProvider::builder(role_arn).session_name(session).configure(&base);
         if let Some(id) = &target.external_id {
             role = role.external_id(id);
         }

@@ -4,14 +4,14 @@ use aws_sdk_ec2::types;
 use futures::FutureExt;
 
 use super::client::Clients;
-use super::kind::{Arn, Draft, Kind, Listing, Page, ec2_tags};
+use super::kind::{Arn, Asked, Draft, Kind, Listing, Page, ec2_tags};
 
 pub(super) const KIND: Kind = Kind { name: "ec2:elastic-ip", operation: "ec2:DescribeAddresses", volatile: &[], list };
 
 /// The one listing without pages.
-fn list(clients: &Clients, _token: Option<String>) -> Listing<'_> {
+fn list(clients: &Clients, asked: Asked) -> Listing<'_> {
     async move {
-        let page = clients.ec2.describe_addresses().send().await?;
+        let page = clients.ec2.describe_addresses().set_filters(asked.filters("allocation-id")).send().await?;
         Ok(Page::new(page.addresses().iter().map(draft), None))
     }
     .boxed()

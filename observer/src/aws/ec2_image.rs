@@ -4,16 +4,17 @@ use aws_sdk_ec2::types;
 use futures::FutureExt;
 
 use super::client::Clients;
-use super::kind::{Arn, Draft, Kind, Listing, Page, ec2_tags};
+use super::kind::{Arn, Asked, Draft, Kind, Listing, Page, ec2_tags};
 
 /// `LastLaunchedTime` follows every launch, up to a day late.
 pub(super) const KIND: Kind =
     Kind { name: "ec2:image", operation: "ec2:DescribeImages", volatile: &["LastLaunchedTime"], list };
 
-fn list(clients: &Clients, token: Option<String>) -> Listing<'_> {
+fn list(clients: &Clients, asked: Asked) -> Listing<'_> {
     async move {
         let call = clients.ec2.describe_images().owners("self").include_deprecated(true).include_disabled(true);
-        let page = call.max_results(1000).set_next_token(token).send().await?;
+        let page =
+            call.max_results(1000).set_filters(asked.filters("image-id")).set_next_token(asked.token).send().await?;
         Ok(Page::new(page.images().iter().map(draft), page.next_token()))
     }
     .boxed()

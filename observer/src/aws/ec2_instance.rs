@@ -5,13 +5,20 @@ use futures::FutureExt;
 
 use super::client::Clients;
 use super::json::put;
-use super::kind::{Arn, Draft, Kind, Listing, Page, ec2_tags, time};
+use super::kind::{Arn, Asked, Draft, Kind, Listing, Page, ec2_tags, time};
 
 pub(super) const KIND: Kind = Kind { name: "ec2:instance", operation: "ec2:DescribeInstances", volatile: &[], list };
 
-fn list(clients: &Clients, token: Option<String>) -> Listing<'_> {
+fn list(clients: &Clients, asked: Asked) -> Listing<'_> {
     async move {
-        let page = clients.ec2.describe_instances().max_results(1000).set_next_token(token).send().await?;
+        let page = clients
+            .ec2
+            .describe_instances()
+            .max_results(1000)
+            .set_filters(asked.filters("instance-id"))
+            .set_next_token(asked.token)
+            .send()
+            .await?;
         let drafts = page
             .reservations()
             .iter()

@@ -4,14 +4,21 @@ use aws_sdk_ec2::types;
 use futures::FutureExt;
 
 use super::client::Clients;
-use super::kind::{Arn, Draft, Kind, Listing, Page, ec2_tags, time};
+use super::kind::{Arn, Asked, Draft, Kind, Listing, Page, ec2_tags, time};
 
 pub(super) const KIND: Kind =
     Kind { name: "ec2:natgateway", operation: "ec2:DescribeNatGateways", volatile: &[], list };
 
-fn list(clients: &Clients, token: Option<String>) -> Listing<'_> {
+fn list(clients: &Clients, asked: Asked) -> Listing<'_> {
     async move {
-        let page = clients.ec2.describe_nat_gateways().max_results(1000).set_next_token(token).send().await?;
+        let page = clients
+            .ec2
+            .describe_nat_gateways()
+            .max_results(1000)
+            .set_filter(asked.filters("nat-gateway-id"))
+            .set_next_token(asked.token)
+            .send()
+            .await?;
         Ok(Page::new(page.nat_gateways().iter().map(draft), page.next_token()))
     }
     .boxed()

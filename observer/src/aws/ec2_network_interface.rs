@@ -4,14 +4,21 @@ use aws_sdk_ec2::types;
 use futures::FutureExt;
 
 use super::client::Clients;
-use super::kind::{Arn, Draft, Kind, Listing, Page, ec2_tags};
+use super::kind::{Arn, Asked, Draft, Kind, Listing, Page, ec2_tags};
 
 pub(super) const KIND: Kind =
     Kind { name: "ec2:network-interface", operation: "ec2:DescribeNetworkInterfaces", volatile: &[], list };
 
-fn list(clients: &Clients, token: Option<String>) -> Listing<'_> {
+fn list(clients: &Clients, asked: Asked) -> Listing<'_> {
     async move {
-        let page = clients.ec2.describe_network_interfaces().max_results(1000).set_next_token(token).send().await?;
+        let page = clients
+            .ec2
+            .describe_network_interfaces()
+            .max_results(1000)
+            .set_filters(asked.filters("network-interface-id"))
+            .set_next_token(asked.token)
+            .send()
+            .await?;
         Ok(Page::new(page.network_interfaces().iter().map(draft), page.next_token()))
     }
     .boxed()

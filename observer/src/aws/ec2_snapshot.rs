@@ -4,7 +4,7 @@ use aws_sdk_ec2::types;
 use futures::FutureExt;
 
 use super::client::Clients;
-use super::kind::{Arn, Draft, Kind, Listing, Page, ec2_tags, time};
+use super::kind::{Arn, Asked, Draft, Kind, Listing, Page, ec2_tags, time};
 
 pub(super) const KIND: Kind =
     Kind { name: "ec2:snapshot", operation: "ec2:DescribeSnapshots", volatile: &["Progress"], list };
@@ -12,10 +12,10 @@ pub(super) const KIND: Kind =
 /// AWS names this volume where the real one is not known, as for a copy.
 const NO_VOLUME: &str = "vol-ffffffff";
 
-fn list(clients: &Clients, token: Option<String>) -> Listing<'_> {
+fn list(clients: &Clients, asked: Asked) -> Listing<'_> {
     async move {
         let call = clients.ec2.describe_snapshots().owner_ids("self").max_results(1000);
-        let page = call.set_next_token(token).send().await?;
+        let page = call.set_filters(asked.filters("snapshot-id")).set_next_token(asked.token).send().await?;
         Ok(Page::new(page.snapshots().iter().map(draft), page.next_token()))
     }
     .boxed()

@@ -4,15 +4,22 @@ use aws_sdk_ec2::types;
 use futures::FutureExt;
 
 use super::client::Clients;
-use super::kind::{Arn, Draft, Kind, Listing, Page, ec2_tags};
+use super::kind::{Arn, Asked, Draft, Kind, Listing, Page, ec2_tags};
 
 /// The count of free addresses follows every launch and every load balancer.
 pub(super) const KIND: Kind =
     Kind { name: "ec2:subnet", operation: "ec2:DescribeSubnets", volatile: &["AvailableIpAddressCount"], list };
 
-fn list(clients: &Clients, token: Option<String>) -> Listing<'_> {
+fn list(clients: &Clients, asked: Asked) -> Listing<'_> {
     async move {
-        let page = clients.ec2.describe_subnets().max_results(1000).set_next_token(token).send().await?;
+        let page = clients
+            .ec2
+            .describe_subnets()
+            .max_results(1000)
+            .set_filters(asked.filters("subnet-id"))
+            .set_next_token(asked.token)
+            .send()
+            .await?;
         Ok(Page::new(page.subnets().iter().map(draft), page.next_token()))
     }
     .boxed()

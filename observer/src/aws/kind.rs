@@ -21,7 +21,7 @@ pub struct Kind {
     /// are walked through.
     pub volatile: &'static [&'static str],
     /// Asks for one page, as large as the API allows.
-    pub(crate) list: fn(&Clients, Option<String>) -> Listing<'_>,
+    pub(crate) list: fn(&Clients, Asked) -> Listing<'_>,
 }
 
 impl Kind {
@@ -29,6 +29,23 @@ impl Kind {
     #[must_use]
     pub fn service(&self) -> &'static str {
         self.name.split_once(':').map_or(self.name, |(service, _)| service)
+    }
+}
+
+/// Which page is asked for, and of what.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// Where the page begins; `None` for the first one.
+    pub(crate) token: Option<String>,
+    /// The one resource that is looked for; `None` for all.
+    pub(crate) id: Option<String>,
+}
+
+impl Asked {
+    /// EC2's way to look for one: no error where it is not there, and pages go with it.
+    pub(crate) fn filters(&self, name: &str) -> Option<Vec<aws_sdk_ec2::types::Filter>> {
+        let id = self.id.as_ref()?;
+        Some(vec![aws_sdk_ec2::types::Filter::builder().name(name).values(id).build()])
     }
 }
 

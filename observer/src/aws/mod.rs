@@ -5,6 +5,7 @@ mod generated;
 mod json;
 mod kind;
 mod limiter;
+mod look;
 mod normal;
 mod retry;
 mod scan;
@@ -27,9 +28,15 @@ mod rds_snapshot;
 pub use client::{Clients, Place, Session, SetupError};
 pub use kind::Kind;
 pub use limiter::Limiter;
-pub(crate) use retry::back_off;
-pub use retry::{CallError, Class};
+pub use look::look;
+pub use retry::{CallError, Class, back_off};
 pub use scan::{Outlet, scan};
+
+/// The resource type of that name.
+#[must_use]
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name)
+}
 
 /// Every resource type there is.
 pub static KINDS: &[Kind] = &[

@@ -4,7 +4,7 @@ use aws_sdk_rds::types;
 use futures::FutureExt;
 
 use super::client::Clients;
-use super::kind::{Arn, Draft, Kind, Listing, Page, rds_tags, time};
+use super::kind::{Arn, Asked, Draft, Kind, Listing, Page, rds_tags, time};
 
 /// The restorable time moves every five minutes; progress is a state seen through its percents.
 pub(super) const KIND: Kind = Kind {
@@ -14,9 +14,16 @@ pub(super) const KIND: Kind = Kind {
     list,
 };
 
-fn list(clients: &Clients, token: Option<String>) -> Listing<'_> {
+fn list(clients: &Clients, asked: Asked) -> Listing<'_> {
     async move {
-        let page = clients.rds.describe_db_instances().max_records(100).set_marker(token).send().await?;
+        let page = clients
+            .rds
+            .describe_db_instances()
+            .max_records(100)
+            .set_db_instance_identifier(asked.id)
+            .set_marker(asked.token)
+            .send()
+            .await?;
         Ok(Page::new(page.db_instances().iter().map(draft), page.marker()))
     }
     .boxed()

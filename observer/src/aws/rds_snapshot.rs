@@ -4,14 +4,21 @@ use aws_sdk_rds::types;
 use futures::FutureExt;
 
 use super::client::Clients;
-use super::kind::{Arn, Draft, Kind, Listing, Page, rds_tags, time};
+use super::kind::{Arn, Asked, Draft, Kind, Listing, Page, rds_tags, time};
 
 pub(super) const KIND: Kind =
     Kind { name: "rds:snapshot", operation: "rds:DescribeDBSnapshots", volatile: &["PercentProgress"], list };
 
-fn list(clients: &Clients, token: Option<String>) -> Listing<'_> {
+fn list(clients: &Clients, asked: Asked) -> Listing<'_> {
     async move {
-        let page = clients.rds.describe_db_snapshots().max_records(100).set_marker(token).send().await?;
+        let page = clients
+            .rds
+            .describe_db_snapshots()
+            .max_records(100)
+            .set_db_snapshot_identifier(asked.id)
+            .set_marker(asked.token)
+            .send()
+            .await?;
         Ok(Page::new(page.db_snapshots().iter().map(draft), page.marker()))
     }
     .boxed()

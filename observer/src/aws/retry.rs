@@ -69,7 +69,8 @@ fn class(code: &str, status: u16) -> Class {
 
 /// How long to wait after the `failures`th failure in a row (from 1): doubling from 0.2 s to 10 s, of
 /// which `random` (0 to 1) takes away up to a half, so that many do not return at once.
-pub(crate) fn back_off(failures: u32, random: f64) -> Duration {
+#[must_use]
+pub fn back_off(failures: u32, random: f64) -> Duration {
     let full = Duration::from_millis(200) * 2_u32.pow(failures.saturating_sub(1).min(6));
     full.min(Duration::from_secs(10)).mul_f64(1.0 - random / 2.0)
 }
@@ -104,6 +105,12 @@ where
 }
 
 impl CallError {
+    /// What was asked for by its id is not there: `InvalidInstanceID.NotFound`, `DBInstanceNotFoundFault`, …
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.code.ends_with("NotFound") || self.code.ends_with("NotFoundFault")
+    }
+
     /// As a scan report tells it.
     pub(crate) fn report(&self, operation: &str) -> ScanError {
         ScanError { operation: operation.to_owned(), code: self.code.clone(), message: self.message.clone() }

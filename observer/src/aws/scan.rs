@@ -8,7 +8,7 @@ use elava_bus::{CancellationToken, Lease, Sink, SinkError};
 use elava_schemas::{Message, Observation, ScanError, ScanId, ScanOutcome, ScanReport, Scope, Timestamp, micros};
 
 use super::client::Place;
-use super::kind::{Kind, Page, resource};
+use super::kind::{Asked, Kind, Page, resource};
 use super::retry::{CallError, Class, back_off};
 
 /// Failed calls in a row after which a listing is given up. Throttled ones do not count: the budget
@@ -153,7 +153,7 @@ impl Listing<'_> {
         loop {
             limiter.turn().await;
             self.api_calls += 1;
-            let error = match (self.kind.list)(&self.place.clients, token.clone()).await {
+            let error = match (self.kind.list)(&self.place.clients, Asked { token: token.clone(), id: None }).await {
                 Ok(page) => {
                     limiter.answered();
                     return Some(page);

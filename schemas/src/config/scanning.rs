@@ -81,7 +81,10 @@ pub struct TierPattern {
 pub struct ScanTarget {
     /// The role to assume.
     pub role_arn: String,
-    /// The external id the role asks for.
+    /// The role that `elava-executor` assumes to write there. Without it nothing is written in that account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_role_arn: Option<String>,
+    /// The external id the roles ask for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
     /// Its regions, where they differ.

@@ -1,0 +1,3 @@
+//! What is written because of a decision, given what is there.
+
+mod plan;
