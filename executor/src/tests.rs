@@ -175,7 +175,9 @@ fn what_is_due() {
         bench.decide(decision("b", json!({"resource_key": "aws/1/r/s3:bucket/i"})));
     });
     row("the third of an hour waits", enforce, 3, &|bench| {
-        ["a", "b", "c"].map(|id| bench.decide(decision(id, json!({}))));
+        for id in ["a", "b", "c"] {
+            bench.decide(decision(id, json!({})));
+        }
         bench.decide(decision("other", json!({"resource_key": "aws/2/us-east-1/ec2:instance/i-9"})));
     });
     expect![[r#"
@@ -213,7 +215,13 @@ fn undone_once_and_only_what_was_done() {
     lines.push(bench.run(&rules, 71, true));
     bench.say("a", "undo", 80);
     lines.push(bench.run(&rules, 81, true));
-    expect![[r#""#]].assert_eq(&lines.join("\n"));
+    expect![[r#"
+
+        a executing, a executed
+        a skipped (not undone: it is as before already)
+        a executing, a undone
+    "#]]
+    .assert_eq(&lines.join("\n"));
 }
 
 /// Whatever was stored is what goes on, in the same order.

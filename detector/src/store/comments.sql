@@ -77,6 +77,8 @@ WITH meanings(table_name, column_name, meaning) AS (
     (NULL, 'outcome', 'What was last done because of it: executing, executed, failed, skipped or undone'),
     (NULL, 'error', 'Why it failed or was skipped'),
     (NULL, 'executed_at', 'When that was'),
+    ('suppressed', 'exception', 'The exception that covers the finding'),
+    ('suppressed', 'since', 'When it began to'),
     (NULL, 'last_complete_started_at', 'When the last scan began that saw all of the scope'),
     (NULL, 'last_complete_at', 'When the last scan ended that saw all of the scope; null where none has yet'),
     (NULL, 'age', 'How long ago that was'),
