@@ -234,6 +234,8 @@ pub struct Emit {
     pub subject: String,
     /// One line of JSON, without the line feed.
     pub line: Vec<u8>,
+    /// The page that caused it, where that came in an earlier batch.
+    pub(crate) cause: Option<Page>,
     pub(crate) traced: Traced,
 }
 
@@ -247,7 +249,13 @@ impl Emit {
     /// A message written already, caused by the page at `sequence`.
     #[must_use]
     pub fn of_line(sequence: u64, kind: Kind, subject: String, line: Vec<u8>) -> Self {
-        Self { sequence, kind, subject, line, traced: Traced::default() }
+        Self { sequence, kind, subject, line, cause: None, traced: Traced::default() }
+    }
+
+    /// The same, caused by a row of an earlier batch: a page with that row alone, or with what of it identifies it.
+    #[must_use]
+    pub fn with_cause(self, page: Page) -> Self {
+        Self { cause: Some(page), ..self }
     }
 
     /// The message.

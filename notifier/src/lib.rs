@@ -1,18 +1,26 @@
 //! The notifier: tells people what was decided, once per decision and channel, and says so.
 //!
 //! A channel that is down delays its decisions and drops none; the other channels do not wait for
-//! it within a batch. Decisions with the action `audit` are recorded by their stream and told nobody.
-//! Secrets (webhook URLs, signing keys) never reach a log, an error or a delivery: an endpoint shows
+//! it. Decisions with the action `audit` are recorded by their stream and told nobody.
+//! Secrets (webhook URLs, tokens, passwords, signing keys) never reach a log, an error or a delivery: an endpoint shows
 //! its scheme and host only.
 //!
-//! Adding a channel: one file in `channel/`, one variant of its enum `Channel`.
+//! Adding a channel: one file in `channel/`, one variant of its enum `Channel`, its settings in `schemas`.
 
 mod channel;
-mod delivered;
+mod desk;
+mod errand;
 mod http;
-mod post;
+mod lots;
+mod memory;
+mod notice;
+mod quiet;
 mod retry;
+mod round;
+mod route;
 mod stage;
+mod template;
+mod trial;
 
 use std::time::Duration;
 
@@ -20,9 +28,13 @@ use elava_schemas::Timestamp;
 use elava_schemas::config::StdoutFormat;
 
 pub use channel::slack::payload as slack_payload;
+pub use channel::teams::card as teams_card;
 pub use channel::text::{Colour, render};
 pub use channel::webhook::{event, signature};
-pub use stage::{ConfigProblem, Notifier};
+pub use desk::ConfigProblem;
+pub use notice::{Notice, NoticeKind};
+pub use stage::Notifier;
+pub use trial::TrialError;
 
 /// Tells the time; an argument, so that tests need not wait for it.
 pub type Clock = fn() -> Timestamp;
@@ -57,7 +69,7 @@ pub struct Patience {
     pub first_pause: Duration,
     /// Between two attempts at most, unless the channel asks for more.
     pub longest_pause: Duration,
-    /// After so many attempts the batch is given back, to be handed out again.
+    /// In a pipe a channel is given up after so many attempts.
     pub attempts: u32,
 }
 

@@ -1,23 +1,24 @@
 //! `elava-notifier`: wiring only.
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use elava_bus::cli::{EXIT_CODES, Finished, StageArgs, exit, usage_error};
 use elava_bus::{Stage, StageCommand};
 use elava_notifier::{Format, Notifier};
 
 const EXAMPLE: &str = "\
-Example: read what a stage decides, in colour
-  elava-decider < changes.ndjson | elava-notifier --format text";
+Examples: read what a stage decides, in colour; try a channel of the configuration
+  elava-decider < changes.ndjson | elava-notifier --format text
+  elava-notifier --config elava.yaml test --channel slack";
 
-/// Tells people: standard output, Slack, any HTTP endpoint
+/// Tells people: standard output, Slack, Teams, PagerDuty, email, files, any HTTP endpoint
 #[derive(Parser)]
 #[command(name = "elava-notifier", version, after_help = format!("{EXIT_CODES}\n\n{EXAMPLE}"))]
 struct Args {
     #[command(subcommand)]
-    command: Option<StageCommand>,
+    command: Option<Command>,
 
     #[command(flatten)]
     bus: StageArgs,
@@ -27,6 +28,18 @@ struct Args {
     format: Option<Format>,
 }
 
+#[derive(Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Stage(StageCommand),
+    /// Send a sample message to one channel, and say what it answered
+    Test {
+        /// As the configuration names it, such as stdout or payments-slack
+        #[arg(long, value_name = "NAME")]
+        channel: String,
+    },
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
@@ -34,7 +47,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> anyhow::Result<Finished> {
-    if let Some(StageCommand::Healthcheck(asked)) = args.command {
+    if let Some(Command::Stage(StageCommand::Healthcheck(asked))) = args.command {
         return Ok(asked.run("elava-notifier", Notifier::SPEC.health_port).await?);
     }
     let config = args.bus.start("elava-notifier");
@@ -44,6 +57,10 @@ async fn run(args: Args) -> anyhow::Result<Finished> {
         Err(error) => usage_error("elava-notifier", &error),
     };
     if args.bus.check {
+        return Ok(Finished::Clean);
+    }
+    if let Some(Command::Test { channel }) = args.command {
+        writeln!(io::stdout(), "{}", notifier.test(&channel).await?)?;
         return Ok(Finished::Clean);
     }
     match elava_bus::run(&args.bus, notifier).await {

@@ -6,11 +6,12 @@
 use std::collections::HashSet;
 
 use elava_schemas::{
-    Baseline, Change, Decision, Delivery, DeliveryOutcome, Kind, PolicyResult, ScanId, ScanOutcome, ScanReport,
-    Severity,
+    Baseline, Change, Decision, DecisionId, Delivery, DeliveryOutcome, Kind, PolicyResult, ResourceKey, ScanId,
+    ScanOutcome, ScanReport, Severity, Timestamp,
 };
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanKind, TraceId};
+use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::context::Context;
@@ -20,6 +21,14 @@ use crate::{Batch, Emit, Page, Source, Stream};
 
 /// A change without its resource, which no span may carry.
 type SlimChange = Change<IgnoredAny>;
+
+/// What identifies a decision.
+#[derive(Deserialize)]
+struct SlimDecision {
+    id: DecisionId,
+    resource_key: ResourceKey,
+    decided_at: Timestamp,
+}
 
 /// The inputs of a stage, as its outputs refer to them.
 pub(super) struct Inputs<'a> {
@@ -32,7 +41,7 @@ pub(super) struct Inputs<'a> {
     begun: HashSet<TraceId>,
     /// The changes, or the decisions, of the page looked into last.
     changes: Rows<SlimChange>,
-    decisions: Rows<Decision>,
+    decisions: Rows<SlimDecision>,
 }
 
 /// The rows of one kind of one page.
@@ -68,12 +77,13 @@ impl<'a> Inputs<'a> {
     /// What traces know of one output of these inputs.
     pub(super) fn draw(&mut self, emit: &Emit) -> Option<Traced> {
         let after = self.batch.pages.partition_point(|page| page.sequence <= emit.sequence);
-        let page = after.checked_sub(1).and_then(|index| self.batch.pages.get(index));
+        let of_batch = after.checked_sub(1).and_then(|index| self.batch.pages.get(index));
+        let page = emit.cause.as_ref().or(of_batch);
         let mut spans = match (self.output?, emit.kind) {
             (Stream::Change, Kind::Change) => self.change(page, &read(emit)?)?,
             (Stream::Policy, Kind::PolicyResult) => vec![self.policy_result(page, &read(emit)?)?],
             (Stream::Decision, Kind::Decision) => vec![decision(&read(emit)?)?],
-            (Stream::Execution, Kind::Delivery) => vec![self.delivery(page, &read(emit)?)?],
+            (Stream::Execution, Kind::Delivery) => vec![self.delivery(page, emit.cause.is_some(), &read(emit)?)?],
             _ => return None,
         };
         let last = spans.last_mut()?;
@@ -140,8 +150,10 @@ impl<'a> Inputs<'a> {
     }
 
     /// The span of a delivery, in the trace of its decision.
-    fn delivery(&mut self, page: Option<&Page>, delivery: &Delivery) -> Option<Span> {
-        let decision = self.decisions.find(page, |decision| decision.id == delivery.decision_id)?;
+    fn delivery(&mut self, page: Option<&Page>, is_alone: bool, delivery: &Delivery) -> Option<Span> {
+        let mut alone = Rows::NONE;
+        let decisions = if is_alone { &mut alone } else { &mut self.decisions };
+        let decision = decisions.find(page, |decision| decision.id == delivery.decision_id)?;
         let decided =
             Context::of_observation(&decision.resource_key, decision.decided_at).of_message(decision.id.as_str());
         let channel = delivery.channel.split(':').next().unwrap_or_default();

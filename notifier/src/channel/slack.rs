@@ -6,15 +6,16 @@
 use std::collections::BTreeMap;
 
 use elava_schemas::config::SlackChannel;
-use elava_schemas::{Decision, DecisionState, Severity};
+use elava_schemas::{DecisionState, Severity};
 use reqwest::Client;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
-use super::Refusal;
-use super::text::{badge, metadata, notes, phrase};
+use super::text::{emoji, facts, metadata, notes, phrase};
+use super::{Refusal, Taken};
 use crate::Clock;
 use crate::http::{Endpoint, EndpointError, post};
+use crate::notice::{Notice, NoticeKind};
 
 const SECTION_LIMIT: usize = 3000;
 const FIELD_LIMIT: usize = 2000;
@@ -22,7 +23,6 @@ const FIELD_LIMIT: usize = 2000;
 /// Slack as a channel.
 #[derive(Debug)]
 pub(crate) struct Slack {
-    pub(crate) min_severity: Severity,
     endpoints: BTreeMap<Severity, Endpoint>,
     channels: BTreeMap<Severity, String>,
     client: Client,
@@ -31,14 +31,18 @@ pub(crate) struct Slack {
 
 impl Slack {
     /// Every severity that is told must have a webhook: its own, or the common one.
-    pub(crate) fn new(config: &SlackChannel, client: Client, clock: Clock) -> Result<Self, (Severity, EndpointError)> {
-        let told = Severity::ALL.into_iter().filter(|severity| *severity >= config.min_severity);
+    pub(crate) fn new(
+        config: &SlackChannel,
+        min_severity: Severity,
+        client: Client,
+        clock: Clock,
+    ) -> Result<Self, (Severity, EndpointError)> {
+        let told = Severity::ALL.into_iter().filter(|severity| *severity >= min_severity);
         let endpoint = |severity| {
             let url = config.webhooks.get(&severity).unwrap_or(&config.webhook);
             Endpoint::parse(url).map(|endpoint| (severity, endpoint)).map_err(|error| (severity, error))
         };
         Ok(Self {
-            min_severity: config.min_severity,
             endpoints: told.map(endpoint).collect::<Result<_, _>>()?,
             channels: config.channels.clone(),
             client,
@@ -46,68 +50,75 @@ impl Slack {
         })
     }
 
-    pub(crate) fn name(&self, severity: Severity) -> String {
-        self.channels.get(&severity).map_or_else(|| "slack".to_owned(), |channel| format!("slack:{channel}"))
+    pub(crate) fn place(&self, severity: Severity) -> Option<&str> {
+        self.channels.get(&severity).map(String::as_str)
     }
 
-    pub(crate) async fn tell(&self, decision: &Decision) -> Result<(), Refusal> {
-        let Some(endpoint) = self.endpoints.get(&decision.severity) else {
-            return Err(Refusal::Never { error: format!("no webhook for severity {}", decision.severity.as_str()) });
+    pub(crate) async fn tell(&self, notice: &Notice<'_>) -> Result<Taken, Refusal> {
+        let severity = notice.severity();
+        let Some(endpoint) = self.endpoints.get(&severity) else {
+            return Err(Refusal::Never { error: format!("no webhook for severity {}", severity.as_str()) });
         };
-        let channel = self.channels.get(&decision.severity).map(String::as_str);
-        let body = payload(decision, channel).to_string().into_bytes();
+        let body = payload(notice, self.place(severity)).to_string().into_bytes();
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-        post(&self.client, endpoint, headers, body, self.clock).await
+        Ok(Taken::saying(post(&self.client, endpoint, headers, body, self.clock).await?.said()))
     }
 }
 
 /// The body of a message to Slack. `text` is what notifications and screen readers show.
 #[must_use]
-pub fn payload(decision: &Decision, channel: Option<&str>) -> Value {
-    let emoji = match (decision.state, decision.severity) {
-        (DecisionState::Resolved, _) => "🟢",
-        (_, Severity::Critical) => "🔴",
-        (_, Severity::Warning) => "🟡",
-        (_, Severity::Info) => "🔵",
-    };
-    let badge = badge(decision);
-    let key = &decision.resource_key;
-    let mut fields = vec![
-        field("Resource", decision.resource.name.as_deref().unwrap_or(&key.id)),
-        field("Type", &key.kind),
-        field("Account", &key.account),
-        field("Region", &key.region),
-    ];
-    let told = [("Policy", "policy"), ("Rule", "rule"), ("By", "principal")];
-    fields.extend(told.iter().filter_map(|(title, name)| Some(field(title, metadata(decision, name)?))));
-
+pub fn payload(notice: &Notice<'_>, channel: Option<&str>) -> Value {
+    let (emoji, badge) = (emoji(notice), notice.badge());
+    let headline = notice.headline();
     let mut blocks = vec![
         json!({"type": "header", "text": {"type": "plain_text", "text": format!("{emoji} {badge}"), "emoji": true}}),
-        section(&format!("*{}*", escape(&decision.reason, SECTION_LIMIT - 2))),
-        json!({"type": "section", "fields": fields}),
+        section(&format!("*{}*", escape(&headline, SECTION_LIMIT - 2))),
     ];
-    if decision.state != DecisionState::Resolved {
-        blocks.extend(metadata(decision, "suggestion").map(|text| section(&escape(text, SECTION_LIMIT))));
-        blocks.extend(notes(decision).iter().map(|note| section(&format!("_{}_", escape(note, SECTION_LIMIT - 2)))));
+    let fields: Vec<Value> = facts(notice).iter().map(|(title, value)| field(title, value)).collect();
+    if !fields.is_empty() {
+        blocks.push(json!({"type": "section", "fields": fields}));
     }
-    let context = format!(
-        "{} · {} · {} · {} · {}",
-        phrase(decision.action),
-        decision.state.as_str(),
-        decision.decided_at.format("%Y-%m-%d %H:%M:%SZ"),
-        escape(&key.to_string(), 1000),
-        decision.id,
-    );
-    blocks.push(json!({"type": "context", "elements": [{"type": "mrkdwn", "text": context}]}));
+    blocks.extend(body_blocks(notice));
+    blocks.push(json!({"type": "context", "elements": [{"type": "mrkdwn", "text": context(notice)}]}));
 
     let mut body = json!({
-        "text": format!("{emoji} {badge}: {}", escape(&decision.reason, SECTION_LIMIT - 20)),
+        "text": format!("{emoji} {badge}: {}", escape(&headline, SECTION_LIMIT - 20)),
         "blocks": blocks,
     });
     if let Some(channel) = channel {
         body["channel"] = channel.into();
     }
     body
+}
+
+fn body_blocks(notice: &Notice<'_>) -> Vec<Value> {
+    let decision = notice.first();
+    match notice.kind {
+        NoticeKind::One if notice.body.is_none() => {
+            if decision.state == DecisionState::Resolved {
+                return Vec::new();
+            }
+            let suggestion = metadata(decision, "suggestion").map(|text| section(&escape(text, SECTION_LIMIT)));
+            let notes = notes(decision);
+            let notes = notes.iter().map(|note| section(&format!("_{}_", escape(note, SECTION_LIMIT - 2))));
+            suggestion.into_iter().chain(notes).collect()
+        }
+        NoticeKind::One => vec![section(&escape(&notice.lines().join("\n"), SECTION_LIMIT))],
+        NoticeKind::Group { .. } | NoticeKind::Digest { .. } => {
+            let lines = notice.lines();
+            if lines.is_empty() { Vec::new() } else { vec![section(&escape(&lines.join("\n"), SECTION_LIMIT))] }
+        }
+    }
+}
+
+fn context(notice: &Notice<'_>) -> String {
+    let decision = notice.first();
+    let at = decision.decided_at.format("%Y-%m-%d %H:%M:%SZ");
+    if notice.kind != NoticeKind::One {
+        return format!("{} · {} · {at}", notice.kind.as_str(), decision.state.as_str());
+    }
+    let key = escape(&decision.resource_key.to_string(), 1000);
+    format!("{} · {} · {at} · {key} · {}", phrase(decision.action), decision.state.as_str(), decision.id)
 }
 
 fn section(text: &str) -> Value {
@@ -119,7 +130,7 @@ fn field(title: &str, value: &str) -> Value {
 }
 
 /// Escapes `&`, `<` and `>`, and cuts the result to `limit` characters, never inside an escape.
-fn escape(text: &str, limit: usize) -> String {
+pub(super) fn escape(text: &str, limit: usize) -> String {
     let mut escaped = String::with_capacity(text.len());
     let mut length = 0;
     for c in text.chars() {

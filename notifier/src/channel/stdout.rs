@@ -4,15 +4,15 @@ use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
-use elava_schemas::config::{StdoutChannel, StdoutFormat};
-use elava_schemas::{Decision, Message, Severity};
+use elava_schemas::Message;
+use elava_schemas::config::StdoutFormat;
 
-use super::Refusal;
 use super::text::{Colour, render};
+use super::{Refusal, Taken};
+use crate::notice::Notice;
 
 /// Standard output as a channel.
 pub(crate) struct Stdout {
-    pub(crate) min_severity: Severity,
     pub(crate) style: Style,
     writer: Mutex<Box<dyn Write + Send>>,
 }
@@ -36,24 +36,29 @@ impl Style {
             StdoutFormat::Auto | StdoutFormat::Ndjson => Self::Ndjson,
         }
     }
+
+    /// The bytes that tell it.
+    pub(crate) fn write(self, notice: &Notice<'_>) -> Vec<u8> {
+        match self {
+            Self::Text(colour) => render(notice, colour).into_bytes(),
+            Self::Ndjson => {
+                let lines = notice.decisions.iter().map(|decision| Message::from((*decision).clone()).to_line());
+                lines.flat_map(|line| [line, b"\n".to_vec()].concat()).collect()
+            }
+        }
+    }
 }
 
 impl Stdout {
-    pub(crate) fn new(config: &StdoutChannel, style: Style, writer: Box<dyn Write + Send>) -> Self {
-        Self { min_severity: config.min_severity, style, writer: Mutex::new(writer) }
+    pub(crate) fn new(style: Style, writer: Box<dyn Write + Send>) -> Self {
+        Self { style, writer: Mutex::new(writer) }
     }
 
-    pub(crate) fn tell(&self, decision: &Decision) -> Result<(), Refusal> {
-        let text = match self.style {
-            Style::Text(colour) => render(decision, colour).into_bytes(),
-            Style::Ndjson => {
-                let mut line = Message::from(decision.clone()).to_line();
-                line.push(b'\n');
-                line
-            }
-        };
+    pub(crate) fn tell(&self, notice: &Notice<'_>) -> Result<Taken, Refusal> {
+        let text = self.style.write(notice);
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        writer.write_all(&text).and_then(|()| writer.flush()).map_err(Refusal::Closed)
+        writer.write_all(&text).and_then(|()| writer.flush()).map_err(Refusal::Closed)?;
+        Ok(Taken::saying("written"))
     }
 }
 

@@ -1,9 +1,11 @@
-//! A decision as a few readable lines.
+//! Decisions as a few readable lines.
 
 use std::fmt::Write as _;
 
-use elava_schemas::{Action, Decision, DecisionState, Severity};
+use elava_schemas::{Action, Decision, Severity};
 use owo_colors::Style;
+
+use crate::notice::{Notice, NoticeKind};
 
 /// Whether colours may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,37 +16,40 @@ pub enum Colour {
     No,
 }
 
-/// A decision for a person at a terminal; ends with a line feed.
+/// A message for a person at a terminal; ends with a line feed.
 #[must_use]
-pub fn render(decision: &Decision, colour: Colour) -> String {
+pub fn render(notice: &Notice<'_>, colour: Colour) -> String {
     let paint = |style: Style| if colour == Colour::Yes { style } else { Style::new() };
     let dim = paint(Style::new().dimmed());
+    let first = notice.first();
     let mut text = String::new();
     let mut add = |part: std::fmt::Arguments| text.write_fmt(part).expect("writing to a String does not fail");
-    let about = format!("{} · {} ({})", decision.resource_key, phrase(decision.action), decision.state.as_str());
     add(format_args!(
         "{} {} {}\n",
-        dim.style(decision.decided_at.format("%Y-%m-%d %H:%M:%SZ")),
-        paint(badge_style(decision)).style(format!(" {:<8} ", badge(decision))),
-        paint(Style::new().bold()).style(printable(&decision.reason)),
+        dim.style(first.decided_at.format("%Y-%m-%d %H:%M:%SZ")),
+        paint(badge_style(notice.severity(), notice.is_over())).style(format!(" {:<8} ", notice.badge())),
+        paint(Style::new().bold()).style(printable(&notice.headline())),
     ));
-    add(format_args!("    {}\n", dim.style(about)));
-    if decision.state != DecisionState::Resolved {
-        if let Some(suggestion) = metadata(decision, "suggestion") {
-            add(format_args!("    → {}\n", printable(suggestion)));
-        }
-        for note in notes(decision) {
-            add(format_args!("    {}\n", paint(Style::new().yellow()).style(note)));
-        }
+    if notice.kind == NoticeKind::One {
+        let about = format!("{} · {} ({})", first.resource_key, phrase(first.action), first.state.as_str());
+        add(format_args!("    {}\n", dim.style(about)));
+    }
+    let notes = notes(first);
+    for line in notice.lines() {
+        let is_note = notice.kind == NoticeKind::One && notice.body.is_none() && notes.contains(&line);
+        let style = if is_note { paint(Style::new().yellow()) } else { Style::new() };
+        add(format_args!("    {}\n", style.style(printable(&line))));
     }
     text
 }
 
 /// What is said of a decision that acts: that it waits, or that it will not be carried out.
-pub(super) fn notes(decision: &Decision) -> Vec<String> {
+pub(crate) fn notes(decision: &Decision) -> Vec<String> {
     let mut notes = Vec::new();
     if decision.requires_approval {
-        notes.push(format!("waits for approval of {}", decision.id));
+        let until =
+            decision.approve_by.map_or(String::new(), |at| format!(" until {}", at.format("%Y-%m-%d %H:%M:%SZ")));
+        notes.push(format!("waits for approval of {}{until}", decision.id));
     }
     if decision.metadata.get("dry_run") == Some(&true.into()) {
         notes.push("dry run: nothing will be written".to_owned());
@@ -53,32 +58,42 @@ pub(super) fn notes(decision: &Decision) -> Vec<String> {
 }
 
 /// A text of the decision's metadata.
-pub(super) fn metadata<'a>(decision: &'a Decision, name: &str) -> Option<&'a str> {
+pub(crate) fn metadata<'a>(decision: &'a Decision, name: &str) -> Option<&'a str> {
     decision.metadata.get(name).and_then(|value| value.as_str()).filter(|text| !text.is_empty())
 }
 
 /// What is seen first: how bad, or that it is over.
-pub(super) fn badge(decision: &Decision) -> &'static str {
-    match (decision.state, decision.severity) {
-        (DecisionState::Resolved, _) => "RESOLVED",
-        (_, Severity::Critical) => "CRITICAL",
-        (_, Severity::Warning) => "WARNING",
-        (_, Severity::Info) => "INFO",
+pub(crate) fn badge(severity: Severity, is_over: bool) -> &'static str {
+    match severity {
+        _ if is_over => "RESOLVED",
+        Severity::Critical => "CRITICAL",
+        Severity::Warning => "WARNING",
+        Severity::Info => "INFO",
     }
 }
 
-fn badge_style(decision: &Decision) -> Style {
+/// The same as a sign.
+pub(crate) fn emoji(notice: &Notice<'_>) -> &'static str {
+    match notice.severity() {
+        _ if notice.is_over() => "🟢",
+        Severity::Critical => "🔴",
+        Severity::Warning => "🟡",
+        Severity::Info => "🔵",
+    }
+}
+
+fn badge_style(severity: Severity, is_over: bool) -> Style {
     let style = Style::new().bold();
-    match (decision.state, decision.severity) {
-        (DecisionState::Resolved, _) => style.black().on_green(),
-        (_, Severity::Critical) => style.white().on_red(),
-        (_, Severity::Warning) => style.black().on_yellow(),
-        (_, Severity::Info) => style.white().on_blue(),
+    match severity {
+        _ if is_over => style.black().on_green(),
+        Severity::Critical => style.white().on_red(),
+        Severity::Warning => style.black().on_yellow(),
+        Severity::Info => style.white().on_blue(),
     }
 }
 
 /// An action in words.
-pub(super) fn phrase(action: Action) -> &'static str {
+pub(crate) fn phrase(action: Action) -> &'static str {
     match action {
         Action::Notify => "notify",
         Action::Alert => "alert",
@@ -89,7 +104,47 @@ pub(super) fn phrase(action: Action) -> &'static str {
     }
 }
 
-/// Names and tags come from the cloud: whoever may set a tag must not move the reader's cursor.
-fn printable(text: &str) -> String {
+/// What is known of a single decision, a name and a text each.
+pub(crate) fn facts<'a>(notice: &Notice<'a>) -> Vec<(&'static str, &'a str)> {
+    let decision = notice.first();
+    let key = &decision.resource_key;
+    let mut facts = match notice.kind {
+        NoticeKind::One => vec![
+            ("Resource", decision.resource.name.as_deref().unwrap_or(&key.id)),
+            ("Type", &key.kind),
+            ("Account", &key.account),
+            ("Region", &key.region),
+        ],
+        NoticeKind::Group { .. } | NoticeKind::Digest { .. } => return Vec::new(),
+    };
+    let told = [("Policy", "policy"), ("Rule", "rule"), ("By", "principal")];
+    facts.extend(told.iter().filter_map(|(title, name)| Some((*title, metadata(decision, name)?))));
+    facts
+}
+
+/// Cuts a text to `limit` characters.
+pub(crate) fn cut(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit.saturating_sub(1)) {
+        Some((at, _)) if text[at..].chars().nth(1).is_some() => format!("{}…", &text[..at]),
+        _ => text.to_owned(),
+    }
+}
+
+/// Names and tags come from the cloud: whoever may set a tag must not move the reader's cursor, or add a header to a
+/// message.
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn cuts() {
+        for (text, limit, expected) in [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("äöüß", 2, "ä…"), ("", 3, "")]
+        {
+            assert_eq!(cut(text, limit), expected, "{text}");
+        }
+    }
 }

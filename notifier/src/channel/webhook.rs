@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use elava_schemas::config::WebhookChannel;
-use elava_schemas::{Decision, Message, Severity};
+use elava_schemas::{Message, Severity};
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::Client;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -16,13 +16,13 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::Sha256;
 
-use super::Refusal;
+use super::{Refusal, Taken};
 use crate::Clock;
 use crate::http::{Endpoint, EndpointError, post};
+use crate::notice::{Notice, NoticeKind};
 
 /// A generic webhook as a channel.
 pub(crate) struct Webhook {
-    pub(crate) min_severity: Severity,
     endpoint: Endpoint,
     endpoints: BTreeMap<Severity, Endpoint>,
     secret: Option<String>,
@@ -34,7 +34,6 @@ impl Webhook {
     pub(crate) fn new(config: &WebhookChannel, client: Client, clock: Clock) -> Result<Self, EndpointError> {
         let endpoints = config.urls.iter().map(|(severity, url)| Ok((*severity, Endpoint::parse(url)?)));
         Ok(Self {
-            min_severity: config.min_severity,
             endpoint: Endpoint::parse(&config.url)?,
             endpoints: endpoints.collect::<Result<_, EndpointError>>()?,
             secret: config.secret.clone().filter(|secret| !secret.is_empty()),
@@ -43,13 +42,13 @@ impl Webhook {
         })
     }
 
-    pub(crate) async fn tell(&self, decision: &Decision) -> Result<(), Refusal> {
-        let endpoint = self.endpoints.get(&decision.severity).unwrap_or(&self.endpoint);
-        let body = event(decision);
+    pub(crate) async fn tell(&self, notice: &Notice<'_>) -> Result<Taken, Refusal> {
+        let endpoint = self.endpoints.get(&notice.severity()).unwrap_or(&self.endpoint);
+        let body = event(notice);
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/cloudevents+json; charset=utf-8"));
         // An id from a message written by hand may hold anything; the event has it in any case.
-        if let Ok(id) = HeaderValue::from_str(decision.id.as_str()) {
+        if let Ok(id) = HeaderValue::from_str(&notice.id) {
             headers.insert(HeaderName::from_static("idempotency-key"), id);
         }
         if let Some(secret) = &self.secret {
@@ -57,7 +56,7 @@ impl Webhook {
             let value = HeaderValue::from_str(&signature).expect("digits and letters");
             headers.insert(HeaderName::from_static("x-elava-signature"), value);
         }
-        post(&self.client, endpoint, headers, body, self.clock).await
+        Ok(Taken::saying(post(&self.client, endpoint, headers, body, self.clock).await?.said()))
     }
 }
 
@@ -67,35 +66,83 @@ impl fmt::Debug for Webhook {
     }
 }
 
-/// The body: an event whose data is the decision.
+/// An event, as CloudEvents has it.
+#[derive(Serialize)]
+struct Event<'a> {
+    specversion: &'static str,
+    id: &'a str,
+    source: &'static str,
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    time: String,
+    datacontenttype: &'static str,
+    data: Box<RawValue>,
+}
+
+/// What an event of several decisions holds.
+#[derive(Serialize)]
+struct Several<'a> {
+    kind: &'static str,
+    title: String,
+    count: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolved: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    came_and_went: Option<usize>,
+    severity: Severity,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<&'a str>,
+    decisions: Vec<Box<RawValue>>,
+}
+
+/// The body: an event whose data is the decision, or several.
 ///
 /// # Panics
 /// Never: a decision is valid JSON.
 #[must_use]
-pub fn event(decision: &Decision) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Event<'a> {
-        specversion: &'static str,
-        id: &'a str,
-        source: &'static str,
-        r#type: &'static str,
-        subject: String,
-        time: String,
-        datacontenttype: &'static str,
-        data: Box<RawValue>,
-    }
-    let line = String::from_utf8(Message::from(decision.clone()).to_line()).expect("JSON is UTF-8");
+pub fn event(notice: &Notice<'_>) -> Vec<u8> {
+    let first = notice.first();
+    let raw = |json: Vec<u8>| {
+        let json = String::from_utf8(json).expect("JSON is UTF-8");
+        RawValue::from_string(json).expect("a message is JSON")
+    };
+    let mut lines = notice.decisions.iter().map(|decision| raw(Message::from((*decision).clone()).to_line()));
+    let (name, data) = match notice.kind {
+        NoticeKind::One => ("elava.decision", lines.next().expect("a notice has a decision")),
+        NoticeKind::Group { .. } | NoticeKind::Digest { .. } => {
+            let several = several(notice, lines.collect());
+            ("elava.decisions", raw(serde_json::to_vec(&several).expect("it has no failing serialisers")))
+        }
+    };
     let event = Event {
         specversion: "1.0",
-        id: decision.id.as_str(),
+        id: &notice.id,
         source: "/elava/decider",
-        r#type: "elava.decision",
-        subject: decision.resource_key.to_string(),
-        time: decision.decided_at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true),
+        r#type: name,
+        subject: (notice.kind == NoticeKind::One).then(|| first.resource_key.to_string()),
+        time: first.decided_at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true),
         datacontenttype: "application/json",
-        data: RawValue::from_string(line).expect("a message is JSON"),
+        data,
     };
     serde_json::to_vec(&event).expect("an event has no failing serialisers")
+}
+
+fn several<'a>(notice: &'a Notice<'_>, decisions: Vec<Box<RawValue>>) -> Several<'a> {
+    let (resolved, came_and_went) = match notice.kind {
+        NoticeKind::Digest { resolved, came_and_went, .. } => (Some(resolved), Some(came_and_went)),
+        _ => (None, None),
+    };
+    Several {
+        kind: notice.kind.as_str(),
+        title: notice.headline(),
+        count: notice.kind.count(),
+        resolved,
+        came_and_went,
+        severity: notice.severity(),
+        owner: notice.owner.as_deref(),
+        decisions,
+    }
 }
 
 /// The signature header of a body sent at `unix` seconds.

@@ -3,22 +3,22 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use elava_bus::{Failure, Output, Stage};
+use elava_bus::{Failure, Source, Stage};
 use elava_notifier::{Notifier, Patience, signature};
 use elava_schemas::config::{Notifications, SlackChannel, StdoutChannel, WebhookChannel};
 use elava_schemas::{Action, Decision, DecisionState, Delivery, Message, Severity};
 use serde_json::json;
 
 use crate::server::{Answer, Server};
-use crate::{HASTE, PARTITION, alert, batch, clock, decision};
+use crate::{HASTE, PARTITION, Passed, alert, batch, clock, decision, given, pass, soon, stored};
 
-fn silent() -> StdoutChannel {
+pub(crate) fn silent() -> StdoutChannel {
     StdoutChannel { enabled: false, ..StdoutChannel::default() }
 }
 
-fn webhook(url: &str) -> WebhookChannel {
+pub(crate) fn webhook(url: &str) -> WebhookChannel {
     WebhookChannel {
-        enabled: true,
+        enabled: Some(true),
         url: format!("{url}/hooks/SECRET"),
         urls: BTreeMap::new(),
         secret: None,
@@ -26,9 +26,9 @@ fn webhook(url: &str) -> WebhookChannel {
     }
 }
 
-fn slack(url: &str) -> SlackChannel {
+pub(crate) fn slack(url: &str) -> SlackChannel {
     SlackChannel {
-        enabled: true,
+        enabled: Some(true),
         webhook: format!("{url}/services/SECRET"),
         webhooks: BTreeMap::new(),
         channels: BTreeMap::new(),
@@ -37,24 +37,23 @@ fn slack(url: &str) -> SlackChannel {
 }
 
 fn notifier(slack: Option<SlackChannel>, webhook: Option<WebhookChannel>, patience: Patience) -> Notifier {
-    let config = Notifications { stdout: silent(), slack, webhook };
+    let config = Notifications { stdout: silent(), slack, webhook, ..Notifications::default() };
     Notifier::with(&config, Box::new(std::io::sink()), patience, clock).expect("usable channels")
 }
 
-async fn tell(notifier: &Notifier, decisions: &[Decision]) -> Result<Output, Failure> {
+async fn tell(notifier: &Notifier, decisions: &[Decision]) -> Result<Passed, Failure> {
     let messages: Vec<Message> = decisions.iter().cloned().map(Message::from).collect();
-    notifier.handle(&batch(PARTITION, &messages)).await
+    given(notifier, &batch(PARTITION, &messages), soon()).await
 }
 
 /// Channel, outcome, attempts, error of each delivery.
-fn receipts(output: &Output) -> Vec<String> {
+pub(crate) fn receipts(output: &Passed) -> Vec<String> {
     let receipt = |delivery: &Delivery| {
-        assert_eq!(delivery.at, clock());
         let error = delivery.error.as_deref().unwrap_or("-");
         format!("{} {:?} {} {error}", delivery.channel, delivery.outcome, delivery.attempts)
     };
-    let deliveries = output.messages.iter().map(|emit| match emit.message().expect("a message") {
-        Message::Delivery(delivery) => receipt(&delivery),
+    let deliveries = output.messages.iter().map(|message| match message {
+        Message::Delivery(delivery) => receipt(delivery),
         other => panic!("{} is not a delivery", other.kind()),
     });
     deliveries.collect()
@@ -80,7 +79,6 @@ async fn answers_and_what_follows() {
         let notifier = notifier(None, Some(webhook(&server.url)), HASTE);
         let output = tell(&notifier, &[alert("a")]).await.expect("it is told in the end");
         assert_eq!(receipts(&output), [expected]);
-        assert_eq!(output.messages[0].sequence, 7);
         assert_eq!(server.received().len(), answers.len());
     }
 }
@@ -102,19 +100,21 @@ async fn retry_after_is_honoured() {
 async fn a_channel_that_is_down_delays_and_the_others_are_told_once() {
     let down = Server::start(&[Answer::Status(500, "", ""); 4]).await;
     let up = Server::start(&[]).await;
-    let notifier = notifier(Some(slack(&up.url)), Some(webhook(&down.url)), HASTE);
+    let slow = Patience { first_pause: Duration::from_secs(300), longest_pause: Duration::from_secs(300), ..HASTE };
+    let notifier = notifier(Some(slack(&up.url)), Some(webhook(&down.url)), slow);
     let decisions = [alert("a"), alert("b")];
 
-    let failure = tell(&notifier, &decisions).await.expect_err("the webhook is down");
-    assert!(matches!(&failure, Failure::Unavailable(_)), "{failure:?}");
-    let text = elava_bus::cli::chain(&failure);
-    assert!(text.contains("webhook did not take a decision in 4 attempts"), "{text}");
-    assert!(!format!("{text} {failure:?} {notifier:?}").contains("SECRET"));
-    assert_eq!((up.received().len(), down.received().len()), (2, 4));
+    let output = tell(&notifier, &decisions).await.expect("the webhook is down, and left alone");
+    assert_eq!(receipts(&output), ["slack Delivered 1 -", "slack Delivered 1 -"], "nobody waits for the webhook");
+    assert_eq!((up.received().len(), down.received().len()), (2, 1));
+    assert!(!format!("{notifier:?}").contains("SECRET"));
 
-    let output = tell(&notifier, &decisions).await.expect("the webhook is up again");
-    let expected = ["slack Delivered 1 -", "webhook Delivered 1 -", "slack Delivered 1 -", "webhook Delivered 1 -"];
-    assert_eq!(receipts(&output), expected);
+    // whoever goes on elsewhere knows what is still to be told
+    let state = stored(&output.state);
+    let other = self::notifier(Some(slack(&up.url)), Some(webhook(&down.url)), HASTE);
+    other.resume(&PARTITION, Some(7), state).await.expect("what was stored is read");
+    let output = pass(&other, &PARTITION, soon()).await.expect("the webhook is up again");
+    assert_eq!(receipts(&output), ["webhook Delivered 4 -", "webhook Delivered 1 -"]);
     assert_eq!((up.received().len(), down.received().len()), (2, 6), "Slack is not told again");
 
     let ids: Vec<String> = down.received().iter().map(|received| received.header("idempotency-key").into()).collect();
@@ -122,14 +122,37 @@ async fn a_channel_that_is_down_delays_and_the_others_are_told_once() {
     assert_eq!(ids, [&a, &a, &a, &a, &a, &b].map(String::as_str), "in order");
 }
 
+/// What waits is bounded: when it is too much, nothing is read before some of it is taken.
+#[tokio::test]
+async fn a_channel_that_is_down_for_long_holds_up_reading() {
+    let down = Server::start(&[Answer::Status(500, "", "")]).await;
+    let slow = Patience { first_pause: Duration::from_secs(300), longest_pause: Duration::from_secs(300), ..HASTE };
+    let notifier = notifier(None, Some(webhook(&down.url)), slow);
+    tell(&notifier, &[alert("a")]).await.expect("it is down");
+    for (number, is_full) in [(4000, false), (2000, true)] {
+        let many: Vec<Decision> = (0..number).map(|index| alert(&format!("{number} {index}"))).collect();
+        let messages: Vec<Message> = many.into_iter().map(Message::from).collect();
+        notifier.handle(&batch(PARTITION, &messages)).await.expect("held");
+        assert_eq!(notifier.due(&PARTITION) == Some(clock()), is_full, "{number}");
+    }
+    let failure = notifier.tick(&PARTITION, clock()).await.expect_err("it is left alone");
+    assert!(matches!(&failure, Failure::Unavailable(_)), "{failure:?}");
+}
+
 #[tokio::test]
 async fn nobody_listens() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
-    let failure = tell(&notifier(None, Some(webhook(&url)), HASTE), &[alert("a")]).await.expect_err("nobody listens");
+    let notifier = notifier(None, Some(webhook(&url)), HASTE);
+    let failure = notifier.handle(&batch(Source::Pipe, &[alert("a").into()])).await.expect_err("nobody listens");
+    assert!(matches!(&failure, Failure::Unavailable(_)), "{failure:?}");
     let text = elava_bus::cli::chain(&failure);
-    assert!(text.contains("http://127.0.0.1: error sending request") && !text.contains("SECRET"), "{text}");
+    assert!(
+        text.contains("webhook did not take a decision in 4 attempts: http://127.0.0.1: error sending request"),
+        "{text}"
+    );
+    assert!(!text.contains("SECRET"), "{text}");
 }
 
 #[tokio::test]
@@ -192,7 +215,9 @@ async fn routes_by_severity() {
         let before = server.received().len();
         let told = decision(severity.as_str(), Action::Notify, severity, DecisionState::New);
         let output = tell(&notifier, &[told]).await.expect("the server is up");
-        assert_eq!(receipts(&output), expected);
+        let mut told = receipts(&output);
+        told.sort();
+        assert_eq!(told, expected);
         let mut found: Vec<String> = server.received()[before..].iter().map(|received| received.path.clone()).collect();
         found.sort();
         assert_eq!(found, paths);
@@ -205,13 +230,13 @@ async fn routes_by_severity() {
 fn unusable_channels_are_refused_without_showing_them() {
     let nowhere = SlackChannel { webhook: String::new(), ..slack("") };
     let not_http = WebhookChannel { url: "ftp://host/SECRET".into(), ..webhook("") };
-    let off = SlackChannel { enabled: false, ..nowhere.clone() };
+    let off = SlackChannel { enabled: Some(false), ..nowhere.clone() };
     let build = |slack, webhook| {
-        let config = Notifications { stdout: silent(), slack, webhook };
+        let config = Notifications { stdout: silent(), slack, webhook, ..Notifications::default() };
         Notifier::with(&config, Box::new(std::io::sink()), HASTE, clock).map(drop).map_err(|error| error.to_string())
     };
-    let slack_problem = "actions.notifications.slack has no usable webhook for severity info: not a URL";
-    let webhook_problem = "actions.notifications.webhook has an unusable url: neither http nor https";
+    let slack_problem = "actions.notifications.slack: no usable webhook for severity info: not a URL";
+    let webhook_problem = "actions.notifications.webhook: `url` is unusable: neither http nor https";
     assert_eq!(build(Some(nowhere), None), Err(slack_problem.to_owned()));
     assert_eq!(build(None, Some(not_http)), Err(webhook_problem.to_owned()));
     assert_eq!(build(Some(off), None), Ok(()));

@@ -1,17 +1,26 @@
 //! The notifier's tests: what people read, and what a real HTTP server receives.
 
+mod channels;
+mod config;
+mod email;
+mod grouping;
 mod http;
+mod quiet;
 mod render;
+mod routing;
 mod server;
+mod smtp;
 mod stage;
 
 use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use elava_bus::{Batch, Page, Source, Stream};
-use elava_notifier::Patience;
+use elava_bus::{Batch, Failure, Output, Page, Source, Stage, StateChange, Stream};
+use elava_notifier::{Clock, Notifier, Patience};
+use elava_schemas::config::Notifications;
 use elava_schemas::{
     Action, Decision, DecisionId, DecisionState, FindingId, Message, ResourceLabel, Severity, Timestamp,
 };
@@ -59,10 +68,97 @@ fn alert(name: &str) -> Decision {
 
 const PARTITION: Source = Source::Partition { stream: Stream::Decision, partition: 5 };
 
+/// Positions of pages: each comes after the one before.
+static NEXT: AtomicU64 = AtomicU64::new(7);
+
+/// What came of time passing.
+#[derive(Default)]
+struct Passed {
+    messages: Vec<Message>,
+    state: Vec<StateChange>,
+}
+
+/// Gives a batch to the notifier, and lets time pass until `until`.
+async fn given(notifier: &Notifier, batch: &Batch, until: Timestamp) -> Result<Passed, Failure> {
+    let Output { messages, state, .. } = notifier.handle(batch).await?;
+    let mut passed = pass(notifier, &batch.source, until).await?;
+    passed.messages.splice(0..0, messages.iter().map(|emit| emit.message().expect("a message")));
+    passed.state.splice(0..0, state);
+    Ok(passed)
+}
+
+/// Lets time pass until `until`, as the bus does. The notifier's clock stands still meanwhile, except where a channel
+/// must be left alone.
+async fn pass(notifier: &Notifier, source: &Source, until: Timestamp) -> Result<Passed, Failure> {
+    let mut passed = Passed::default();
+    let began = std::time::Instant::now();
+    while let Some(at) = notifier.due(source).filter(|at| *at <= until) {
+        let Output { messages, state, .. } = notifier.tick(source, at).await?;
+        assert!(began.elapsed() < Duration::from_secs(20), "it is never told");
+        if messages.is_empty() && state.is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        passed.messages.extend(messages.iter().map(|emit| emit.message().expect("a message")));
+        passed.state.extend(state);
+    }
+    Ok(passed)
+}
+
+/// What the bus would give back after these changes.
+fn stored(changes: &[StateChange]) -> Vec<(String, Bytes)> {
+    let mut entries = std::collections::BTreeMap::new();
+    for StateChange { key, value } in changes {
+        match value {
+            Some(value) => entries.insert(key.clone(), value.clone()),
+            None => entries.remove(key),
+        };
+    }
+    entries.into_iter().collect()
+}
+
+/// The notifications of a configuration, from what stands below `notifications`.
+fn notifications(yaml: &str) -> Notifications {
+    let indented: String = yaml.lines().map(|line| format!("    {line}\n")).collect();
+    let text = format!("version: \"2.0\"\nactions:\n  notifications:\n{indented}");
+    let config = elava_schemas::config::parse("elava.yaml", &text, &|_| Ok(None));
+    config.unwrap_or_else(|error| panic!("{error}")).actions.notifications
+}
+
+/// A notifier with these settings, in haste.
+fn notifier_of(yaml: &str, clock: Clock) -> Notifier {
+    Notifier::with(&notifications(yaml), Box::new(std::io::sink()), HASTE, clock)
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A decision on a resource of its own, with an owner.
+fn owned(name: &str, owner: &str, severity: Severity, state: DecisionState) -> Decision {
+    let mut decision = decision(name, Action::Notify, severity, state);
+    decision.id = DecisionId::of(&[name, state.as_str(), severity.as_str()]);
+    decision.resource_key.id = name.to_owned();
+    decision.resource.tags = Some(elava_schemas::Tags::from([("Owner".to_owned(), owner.to_owned())]));
+    decision.reason = format!("Open to the world: {name}");
+    decision
+}
+
+fn messages(decisions: &[Decision]) -> Vec<Message> {
+    decisions.iter().cloned().map(Message::from).collect()
+}
+
+/// A moment later: what waits a little for more of the same is told by then.
+fn soon() -> Timestamp {
+    clock() + chrono::TimeDelta::minutes(1)
+}
+
 fn batch(source: Source, messages: &[Message]) -> Batch {
     let body: Vec<u8> = messages.iter().flat_map(|message| [message.to_line(), b"\n".to_vec()].concat()).collect();
     let subject = "elava.decision.5.alert.critical.aws.123456789012".to_owned();
-    let page = Page { sequence: 7, subject, first_line: 1, received_at: clock(), body: Bytes::from(body) };
+    let page = Page {
+        sequence: NEXT.fetch_add(1, Ordering::Relaxed),
+        subject,
+        first_line: 1,
+        received_at: clock(),
+        body: Bytes::from(body),
+    };
     Batch { source, pages: vec![page] }
 }
 

@@ -1,6 +1,6 @@
 //! What people read.
 
-use elava_notifier::{Colour, render, slack_payload};
+use elava_notifier::{Colour, Notice, render, slack_payload};
 use elava_schemas::{Action, Decision, DecisionState, Severity};
 use expect_test::expect;
 
@@ -15,7 +15,7 @@ fn text() {
     };
     let hostile = Decision { reason: "Evil\u{1b}[2J\nname".into(), metadata: Default::default(), ..alert("c") };
     let rows = [alert("a"), waiting, decision("d", Action::Notify, Severity::Info, DecisionState::Resolved), hostile];
-    let text: String = rows.iter().map(|decision| render(decision, Colour::No)).collect();
+    let text: String = rows.iter().map(|decision| render(&Notice::of(decision), Colour::No)).collect();
     expect![[r#"
         2026-01-02 03:04:05Z  CRITICAL  Open to <the world>: security group web (ec2:security-group, us-east-1)
             aws/123456789012/us-east-1/ec2:security-group/sg-0abc · alert (new)
@@ -34,7 +34,7 @@ fn text() {
 
 #[test]
 fn colour() {
-    let text = render(&alert("a"), Colour::Yes).replace('\u{1b}', "ESC");
+    let text = render(&Notice::of(&alert("a")), Colour::Yes).replace('\u{1b}', "ESC");
     expect![[r#"
         ESC[2m2026-01-02 03:04:05ZESC[0m ESC[37;41;1m CRITICAL ESC[0m ESC[1mOpen to <the world>: security group web (ec2:security-group, us-east-1)ESC[0m
             ESC[2maws/123456789012/us-east-1/ec2:security-group/sg-0abc · alert (new)ESC[0m
@@ -44,7 +44,7 @@ fn colour() {
 
 #[test]
 fn slack_blocks() {
-    let payload = slack_payload(&alert("a"), Some("#alerts"));
+    let payload = slack_payload(&Notice::of(&alert("a")), Some("#alerts"));
     expect![[r##"
         {
           "text": "🔴 CRITICAL: Open to &lt;the world&gt;: security group web (ec2:security-group, us-east-1)",
@@ -117,7 +117,7 @@ fn slack_blocks() {
 #[test]
 fn slack_limits() {
     let endless = Decision { reason: "&".repeat(10_000), requires_approval: true, ..alert("a") };
-    let payload = slack_payload(&endless, None);
+    let payload = slack_payload(&Notice::of(&endless), None);
     let blocks = payload["blocks"].as_array().expect("blocks");
     assert!(blocks.len() <= 50);
     for block in blocks {

@@ -5,7 +5,7 @@ use elava_notifier::Notifier;
 use elava_schemas::config::{Notifications, StdoutChannel, StdoutFormat};
 use elava_schemas::{Action, DecisionState, Message, Severity};
 
-use crate::{HASTE, PARTITION, Written, alert, batch, clock, decision};
+use crate::{HASTE, PARTITION, Written, alert, batch, clock, decision, given, pass, soon};
 
 fn notifier(format: StdoutFormat, min_severity: Severity, written: &Written) -> Notifier {
     let stdout = StdoutChannel { enabled: true, format, min_severity };
@@ -33,9 +33,11 @@ async fn formats_and_transports() {
         (Text, PARTITION, Severity::Critical, &["delivery"], 3, 1),
     ] {
         let written = Written::default();
-        let output = notifier(format, min_severity, &written).handle(&batch(source.clone(), &messages)).await;
-        let output = output.expect("standard output takes it");
-        let kinds: Vec<String> = output.messages.iter().map(|emit| emit.kind.to_string()).collect();
+        let notifier = notifier(format, min_severity, &written);
+        let output = notifier.handle(&batch(source.clone(), &messages)).await.expect("it holds them");
+        let mut kinds: Vec<String> = output.messages.iter().map(|emit| emit.kind.to_string()).collect();
+        let passed = pass(&notifier, &source, soon()).await.expect("standard output takes it");
+        kinds.extend(passed.messages.iter().map(|message| message.kind().to_string()));
         assert_eq!(kinds, emitted, "{format:?} {source} {min_severity:?}");
         assert_eq!(written.text().lines().count(), lines, "{format:?} {source} {}", written.text());
         assert_eq!(output.rejected.len(), rejected, "{format:?} {source}");
@@ -47,9 +49,10 @@ async fn told_once_however_often_given() {
     let written = Written::default();
     let notifier = notifier(StdoutFormat::Ndjson, Severity::Info, &written);
     let batch = batch(PARTITION, &[alert("a").into()]);
-    let [first, second] = [notifier.handle(&batch).await, notifier.handle(&batch).await]
-        .map(|output| output.expect("standard output takes it").messages.remove(0).line);
-    assert_eq!(first, second);
+    for deliveries in [1, 0] {
+        let passed = given(&notifier, &batch, soon()).await.expect("standard output takes it");
+        assert_eq!(passed.messages.len(), deliveries);
+    }
     assert_eq!(written.text().lines().count(), 1);
     let line = Message::parse(written.text().trim_end().as_bytes()).expect("a message");
     assert_eq!(line, alert("a").into());
@@ -61,11 +64,12 @@ async fn nobody_is_told_without_the_lease() {
     let notifier = notifier(StdoutFormat::Ndjson, Severity::Info, &written);
     let batch = batch(PARTITION, &[alert("a").into()]);
     notifier.taken(&PARTITION, &Lease::until(tokio::time::Instant::now()));
-    let failure = notifier.handle(&batch).await.expect_err("it is somebody else's");
+    let failure = given(&notifier, &batch, soon()).await.map(|_| ()).expect_err("it is somebody else's");
     assert!(matches!(failure, Failure::Unavailable(_)) && written.text().is_empty(), "{failure:?}");
     notifier.left(&PARTITION);
+    notifier.resume(&PARTITION, None, Vec::new()).await.expect("there is nothing yet");
     notifier.taken(&PARTITION, &Lease::until(tokio::time::Instant::now() + std::time::Duration::from_secs(60)));
-    notifier.handle(&batch).await.expect("taken again");
+    given(&notifier, &batch, soon()).await.expect("taken again");
     assert_eq!(written.text().lines().count(), 1);
 }
 

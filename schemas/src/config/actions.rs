@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Severity;
+use super::Notifications;
 
 /// Whom to tell and what to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -33,95 +33,6 @@ impl Default for Writing {
     fn default() -> Self {
         Self { max_per_hour: 60 }
     }
-}
-
-/// Channels.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Notifications {
-    /// Standard output.
-    pub stdout: StdoutChannel,
-    /// Slack, through incoming webhooks.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub slack: Option<SlackChannel>,
-    /// Any HTTP endpoint.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub webhook: Option<WebhookChannel>,
-}
-
-/// Standard output.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct StdoutChannel {
-    /// Whether it is written.
-    pub enabled: bool,
-    /// How.
-    pub format: StdoutFormat,
-    /// Only decisions at least this severe.
-    pub min_severity: Severity,
-}
-
-impl Default for StdoutChannel {
-    fn default() -> Self {
-        Self { enabled: true, format: StdoutFormat::Auto, min_severity: Severity::Info }
-    }
-}
-
-/// How standard output is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum StdoutFormat {
-    /// Readable on a terminal, NDJSON otherwise.
-    Auto,
-    /// Readable, with colour where the terminal has it.
-    Text,
-    /// One decision a line.
-    Ndjson,
-}
-
-/// Slack, through incoming webhooks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SlackChannel {
-    /// Whether it is used.
-    #[serde(default)]
-    pub enabled: bool,
-    /// The webhook for every severity that has none of its own. A secret: write `${SLACK_WEBHOOK}`.
-    #[serde(default)]
-    pub webhook: String,
-    /// Webhooks by severity, since an incoming webhook is bound to one channel.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub webhooks: BTreeMap<Severity, String>,
-    /// The channel asked for, by severity; Slack honours it for legacy webhooks only.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub channels: BTreeMap<Severity, String>,
-    /// Only decisions at least this severe.
-    #[serde(default = "info")]
-    pub min_severity: Severity,
-}
-
-/// Any HTTP endpoint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct WebhookChannel {
-    /// Whether it is used.
-    #[serde(default)]
-    pub enabled: bool,
-    /// Where to POST. May hold a secret: write `${WEBHOOK_URL}`.
-    pub url: String,
-    /// URLs by severity, where they differ.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub urls: BTreeMap<Severity, String>,
-    /// Signs the body with HMAC-SHA256 when set.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret: Option<String>,
-    /// Only decisions at least this severe.
-    #[serde(default = "info")]
-    pub min_severity: Severity,
-}
-
-fn info() -> Severity {
-    Severity::Info
 }
 
 /// What is protected.

@@ -6,10 +6,13 @@
 
 mod actions;
 mod behavior;
+mod channels;
 mod duration;
 mod expand;
 mod history;
 mod load;
+mod notifications;
+mod one_or_many;
 mod scanning;
 
 use std::collections::BTreeMap;
@@ -17,14 +20,19 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use actions::{
-    Actions, Notifications, Protection, SlackChannel, StdoutChannel, StdoutFormat, TagRule, Tagging, WebhookChannel,
-    Writing,
-};
+pub use actions::{Actions, Protection, TagRule, Tagging, Writing};
 pub use behavior::{Behavior, Breaker, Flapping, Never, Remind, Reminders};
+pub use channels::{
+    EmailChannel, EmailTls, FileChannel, FileFormat, PagerDutyChannel, PagerDutySeverity, SlackBotChannel,
+    SlackChannel, StdoutChannel, StdoutFormat, TeamsChannel, WebhookChannel,
+};
 pub use duration::Duration;
 pub use history::{HistorySettings, RetentionRule};
 pub use load::{ConfigError, load, parse};
+pub use notifications::{
+    Channel, Grouping, Notifications, QuietHours, Route, RouteMatch, Templates, TimeOfDay, Weekday,
+};
+pub use one_or_many::OneOrMany;
 pub use scanning::{ScanTarget, Scanning, Tier, TierPattern};
 
 use crate::{Action, Provider, Severity};

@@ -30,9 +30,9 @@ fn unknown_field() {
     );
     check_below_version(
         "behavior:\n  grace_period: 1h\n  grace_perod: 2h\n",
-        expect![[
-            "elava.yaml:4: behavior.grace_perod: unknown field `grace_perod`, expected one of grace_period, auto_delete, require_approval"
-        ]],
+        expect![
+            "elava.yaml:4: behavior.grace_perod: unknown field `grace_perod`, expected one of grace_period, auto_delete, require_approval, approval_expires, remind_after, expire_after, flapping, breaker"
+        ],
     );
     check_below_version(
         "scanning:\n  tiers:\n    critical:\n      scan_interval: 5m\n      patterns:\n        - kind: rds\n",

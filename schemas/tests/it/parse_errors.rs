@@ -81,9 +81,9 @@ fn wrong_type_or_value() {
     );
     check(
         r#"{"kind":"approval","v":1,"id":"apr_1","decision_id":"dec_1","by":"ann","verdict":"maybe","at":"2026-01-01T00:00:00Z"}"#,
-        expect![[
-            "bad approval: verdict: unknown variant `maybe`, expected `approved` or `denied` at line 1 column 88"
-        ]],
+        expect![
+            "bad approval: verdict: unknown variant `maybe`, expected one of `approved`, `denied`, `undo` at line 1 column 88"
+        ],
     );
     check(
         r#"{"kind":"scan_report","v":1,"scan_id":"scan_1","scope":{"provider":"aws","account":"1","region":"r","type":"t"},"started_at":"2026-01-01T00:00:00Z","finished_at":"2026-01-01T00:00:00Z","outcome":"complete","observed":-1}"#,
