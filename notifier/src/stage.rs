@@ -343,6 +343,9 @@ impl Stage for Notifier {
         let told = memory.parcels.values().flat_map(|parcel| &parcel.members);
         let told = told.filter_map(|member| member.receipt.as_ref()).map(|receipt| receipt.at).min();
         let now = (self.clock)();
+        if self.is_full(&memory, now) {
+            return Some(now);
+        }
         let held = self
             .desks
             .iter()

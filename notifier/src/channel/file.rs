@@ -40,7 +40,11 @@ impl File {
         let append = async {
             let mut file = tokio::fs::OpenOptions::new().create(true).append(true).open(&self.path).await?;
             file.write_all(&text).await?;
-            file.sync_data().await
+            match file.sync_data().await {
+                // A device or a named pipe has nothing to sync.
+                Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => Ok(()),
+                synced => synced,
+            }
         };
         let appended: std::io::Result<()> = append.await;
         appended.map_err(|error| Refusal::Later { after: None, error: format!("{}: {error}", self.path.display()) })?;

@@ -207,6 +207,8 @@ async fn files_are_appended_to() {
     let line = String::from_utf8(elava_schemas::Message::from(first.clone()).to_line()).expect("JSON");
     assert_eq!(a, format!("before\n{line}\n"));
     assert_eq!(b, elava_notifier::render(&Notice::of(&first), elava_notifier::Colour::No));
+    let device = notifier_of("channels: {device: {file: {path: /dev/null}}}", clock);
+    assert_eq!(device.test("device").await.expect("it is written"), "device: written");
     std::fs::create_dir(folder.path().join("none")).expect("a folder");
     crate::pass(&notifier, &PARTITION, soon()).await.expect("c is written");
     assert_eq!(std::fs::read_to_string(path("none/x")).expect("it is there"), format!("{line}\n"));

@@ -144,7 +144,8 @@ async fn what_is_held_for_later_is_told_then_or_never() {
     let end = owned("x", "me", Severity::Warning, DecisionState::Resolved);
 
     let notifier = notifier_of(&routed, clock);
-    let passed = given(&notifier, &batch(PARTITION, &messages(&[held.clone()])), soon()).await.expect("held");
+    let passed =
+        given(&notifier, &batch(PARTITION, &messages(std::slice::from_ref(&held))), soon()).await.expect("held");
     assert!(passed.messages.is_empty());
     assert_eq!(notifier.due(&PARTITION), Some(later));
     let passed = pass(&notifier, &PARTITION, later).await.expect("told");
