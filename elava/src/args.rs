@@ -8,7 +8,7 @@ use elava_detector::{Query, ScopeFilter};
 
 use crate::command::{
     CommandError, audit::AuditArgs, changes::ChangesArgs, cost::CostArgs, coverage::CoverageArgs, diff::DiffArgs,
-    exceptions::ExceptionsArgs, export::ExportArgs, flapping::FlappingArgs, history::HistoryArgs, nats::NatsCommand,
+    exceptions::ExceptionsArgs, explain::ExplainArgs, export::ExportArgs, flapping::FlappingArgs, history::HistoryArgs, nats::NatsCommand,
     orphans::OrphansArgs, resources::ResourcesArgs, scan::ScanArgs, status::StatusArgs, summary::SummaryArgs,
     violations::ViolationsArgs,
 };
@@ -31,6 +31,7 @@ Examples:
   elava resources --at 2026-11-20 --type 'rds:*' --tag Environment=production
   elava cost --by tag:Team --over 30d
   elava audit i-0abc1234def567890
+  elava explain dec_3f9a
   elava violations --json | jq .severity
   elava sql \"FROM changes_since('24h')\"
   elava export --to lake
@@ -56,6 +57,8 @@ pub enum Command {
     History(HistoryArgs),
     /// All that is known of one resource: observed, changed, judged, decided, approved, done, told
     Audit(AuditArgs),
+    /// Why: the whole chain of a finding, a decision, an execution, a change, or of all findings of a resource
+    Explain(ExplainArgs),
     /// What exists, now or at a time
     Resources(ResourcesArgs),
     /// Policy violations that are open, now or at a time
@@ -101,6 +104,11 @@ impl From {
     /// How rows are shown.
     pub(crate) fn format(&self) -> Format {
         self.format.chosen()
+    }
+
+    /// How rows are shown where that was said.
+    pub(crate) fn chosen_format(&self) -> Option<Format> {
+        self.format.said()
     }
 
     /// Asks, and shows these columns of the answer.

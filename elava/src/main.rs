@@ -25,6 +25,7 @@ async fn go(command: Command) -> anyhow::Result<Finished> {
         Command::Diff(args) => args.run().await?,
         Command::History(args) => args.run().await?,
         Command::Audit(args) => args.run().await?,
+        Command::Explain(args) => args.run().await?,
         Command::Resources(args) => args.run().await?,
         Command::Violations(args) => args.run().await?,
         Command::Exceptions(args) => args.run().await?,

@@ -90,6 +90,11 @@ pub enum Query {
         /// Its key, or its bare id.
         key: String,
     },
+    /// The whole chain of a finding, a decision, an execution, a change, or all findings of a resource.
+    Explain {
+        /// Its id or the beginning of it, a resource's key, or its bare id.
+        id: String,
+    },
     /// Estimated monthly cost, most expensive first.
     Cost {
         /// When.
@@ -185,7 +190,7 @@ pub enum CostBy {
 pub enum QueryError {
     /// It is not a question.
     #[error(
-        "not a query; known: resources, history, changes, diff, violations, audit, cost, cost_over_time, flapping, orphans, coverage, summary, storage"
+        "not a query; known: resources, history, changes, diff, violations, audit, explain, cost, cost_over_time, flapping, orphans, coverage, summary, storage"
     )]
     Parse(#[source] serde_json::Error),
     /// The history failed.

@@ -33,6 +33,7 @@ impl Query {
                 (include_str!("../store/queries/violations.sql"), scope.between([latest(*at)], severity))
             }
             Self::Audit { key } => (include_str!("../store/queries/audit.sql"), vec![text(key)]),
+            Self::Explain { id } => (include_str!("../store/queries/explain.sql"), vec![text(id)]),
             Self::Cost { at, by, scope } => {
                 let [what, tag] = by.parameters();
                 (include_str!("../store/queries/cost.sql"), scope.between([latest(*at), what, tag], []))

@@ -41,6 +41,7 @@ const DEFINITIONS: &[&str] = &[
     include_str!("macros/costs.sql"),
     include_str!("macros/difference.sql"),
     include_str!("macros/audit.sql"),
+    include_str!("macros/explanation.sql"),
 ];
 
 /// Of a file, and of no copy in another form.

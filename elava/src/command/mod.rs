@@ -6,7 +6,9 @@ pub mod cost;
 pub mod coverage;
 pub mod diff;
 pub mod exceptions;
+pub mod explain;
 pub mod export;
+mod fields;
 pub mod flapping;
 pub mod history;
 pub mod nats;
@@ -32,6 +34,9 @@ pub enum CommandError {
     /// The running pipeline does not answer.
     #[error(transparent)]
     Request(#[from] RequestError),
+    /// What is asked for is not known, or not one thing.
+    #[error(transparent)]
+    Explain(#[from] explain::ExplainError),
     /// The answer cannot be written.
     #[error("cannot write to standard output")]
     Write(#[from] std::io::Error),
