@@ -8,9 +8,9 @@ use elava_detector::{Query, ScopeFilter};
 
 use crate::command::{
     CommandError, audit::AuditArgs, changes::ChangesArgs, cost::CostArgs, coverage::CoverageArgs, diff::DiffArgs,
-    exceptions::ExceptionsArgs, explain::ExplainArgs, export::ExportArgs, flapping::FlappingArgs, history::HistoryArgs, nats::NatsCommand,
-    orphans::OrphansArgs, resources::ResourcesArgs, scan::ScanArgs, status::StatusArgs, summary::SummaryArgs,
-    violations::ViolationsArgs,
+    exceptions::ExceptionsArgs, explain::ExplainArgs, export::ExportArgs, flapping::FlappingArgs, history::HistoryArgs,
+    nats::NatsCommand, orphans::OrphansArgs, replay::ReplayArgs, resources::ResourcesArgs, scan::ScanArgs,
+    status::StatusArgs, summary::SummaryArgs, violations::ViolationsArgs,
 };
 use crate::show::{Format, FormatArgs};
 use crate::sql::SqlArgs;
@@ -81,6 +81,8 @@ pub enum Command {
     Sql(SqlArgs),
     /// A copy of the history for others to read: a DuckDB file, or Parquet that grows
     Export(ExportArgs),
+    /// What policies were given, for `elava-enforcer backtest` to try others on
+    Replay(ReplayArgs),
     /// Scan now
     Scan(ScanArgs),
     /// What the NATS server needs: users with their permissions, and streams

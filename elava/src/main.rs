@@ -37,6 +37,7 @@ async fn go(command: Command) -> anyhow::Result<Finished> {
         Command::Summary(args) => args.run().await?,
         Command::Sql(args) => tokio::task::block_in_place(|| sql::sql(&args))?,
         Command::Export(args) => args.run().await?,
+        Command::Replay(args) => args.run().await?,
         Command::Scan(args) => args.run().await?,
         Command::Nats(command) => command.run().await?,
     }

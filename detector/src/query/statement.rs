@@ -54,6 +54,15 @@ impl Query {
                 let unseen = unseen_since.map_or(Parameter::Null, instant);
                 (include_str!("../store/queries/coverage.sql"), scope.between([], [unseen]))
             }
+            Self::Replay { since, until, scope, part, parts } => {
+                let times = [instant(*since), latest(*until)];
+                let statement = include_str!("../store/queries/replay.sql");
+                (statement, scope.between(times, [number(*part), number((*parts).max(1))]))
+            }
+            Self::ReplaySize { since, until, scope } => {
+                let times = [instant(*since), latest(*until)];
+                (include_str!("../store/queries/replay_size.sql"), scope.between(times, []))
+            }
             Self::Summary {} => (include_str!("../store/queries/summary.sql"), Vec::new()),
             Self::Storage {} => (include_str!("../store/queries/storage.sql"), Vec::new()),
         }

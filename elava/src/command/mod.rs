@@ -13,6 +13,7 @@ pub mod flapping;
 pub mod history;
 pub mod nats;
 pub mod orphans;
+pub mod replay;
 pub mod resources;
 pub mod scan;
 pub mod status;
