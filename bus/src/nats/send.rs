@@ -53,7 +53,12 @@ impl<S: Stage> SourceRunner<S> {
     }
 
     /// Stores outputs that follow from the time alone, and the checkpoint, all or nothing.
-    pub(super) async fn send_at(&self, checkpoint: &mut Checkpoint, messages: Vec<Emit>, mark: Mark) -> Result<(), BusError> {
+    pub(super) async fn send_at(
+        &self,
+        checkpoint: &mut Checkpoint,
+        messages: Vec<Emit>,
+        mark: Mark,
+    ) -> Result<(), BusError> {
         let fresh = self.fitting(messages.into_iter()).await;
         let mut pages: Vec<_> = pack(&fresh).into_iter().map(|(page, _)| page).collect();
         if pages.len() >= MAX_BATCH {

@@ -115,6 +115,7 @@ impl Version {
             details: String::new(),
             cause: None,
             earlier_life: None,
+            scope_resources: None,
             history,
         }
     }

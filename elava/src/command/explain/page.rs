@@ -259,6 +259,14 @@ mod tests {
                 json!({"not_before": "2026-11-11T16:00:00.000000Z"}),
                 "told          nobody: it is told on 2026-11-11 16:00:00 unless it is over by then",
             ),
+            (
+                json!({"action": "audit", "not_before": "2026-11-11T16:00:00.000000Z"}),
+                "told          nobody: it is told on 2026-11-11 16:00:00 unless it is over by then",
+            ),
+            (
+                json!({"action": "audit", "metadata": {"breaker": "dec_9"}}),
+                "told          nobody: the breaker holds it until it is over, or told by `elava release dec_9`",
+            ),
             (json!({"superseded_by": "dec_2"}), "told          nobody: dec_2 has taken its place"),
             (
                 json!({}),

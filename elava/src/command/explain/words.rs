@@ -155,14 +155,23 @@ pub(super) fn why_nobody(decision: &Value, now: Timestamp) -> String {
     let text = |name: &str| decision[name].as_str().unwrap_or_default();
     let later = |at: &str| at.parse::<Timestamp>().is_ok_and(|at| at > now);
     let exception = decision["metadata"]["exception"].as_str();
+    let metadata = &decision["metadata"];
     match (text("action"), text("state"), exception, text("superseded_by")) {
         (_, "suppressed", Some(exception), _) => format!("the exception {exception} covers it"),
         (_, "suppressed", None, _) => "an exception covers it".to_owned(),
-        ("audit", ..) => "it is only recorded (audit)".to_owned(),
-        (.., next) if !next.is_empty() => format!("{next} has taken its place"),
+        ("audit", ..) if metadata["breaker"].is_string() => {
+            let breaker = metadata["breaker"].as_str().unwrap_or_default();
+            format!("the breaker holds it until it is over, or told by `elava release {breaker}`")
+        }
+        ("audit", ..) if metadata["flapping"] == true => "it comes and goes too often".to_owned(),
         _ if later(text("not_before")) => {
             format!("it is told on {} unless it is over by then", seconds(text("not_before")))
         }
+        ("audit", ..) if !text("not_before").is_empty() => {
+            format!("it was to be told on {} unless it was over by then", seconds(text("not_before")))
+        }
+        ("audit", ..) => "it is only recorded (audit)".to_owned(),
+        (.., next) if !next.is_empty() => format!("{next} has taken its place"),
         _ => "no delivery is recorded; the notifier has not come to it, or has no channel".to_owned(),
     }
 }
