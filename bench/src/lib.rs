@@ -4,6 +4,7 @@
 //! Measures from outside only (files, `/proc`, consumers, `/metrics`, live SQL): nothing of a stage is linked but its
 //! client.
 
+pub mod backtest;
 pub mod ec2;
 pub mod estate;
 pub mod history;

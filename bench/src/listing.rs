@@ -98,15 +98,16 @@ fn start(programs: &Programs, endpoint: &str, folder: &Path) -> anyhow::Result<V
     Ok(pipe)
 }
 
+/// What a process has used in all.
 #[derive(Clone, Copy, Debug, Default)]
-struct Used {
-    cpu: f64,
-    peak: u64,
+pub(crate) struct Used {
+    pub(crate) cpu: f64,
+    pub(crate) peak: u64,
     ended: bool,
 }
 
 /// Watches the processes until all have ended well. None is waited for before its CPU time is read.
-async fn watch(pipe: &mut [Process]) -> anyhow::Result<Vec<Used>> {
+pub(crate) async fn watch(pipe: &mut [Process]) -> anyhow::Result<Vec<Used>> {
     let deadline = Instant::now() + PATIENCE;
     let mut used = vec![Used::default(); pipe.len()];
     while used.iter().any(|used| !used.ended) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use elava_bench::{Programs, history, idle, listing, pipeline, scale};
+use elava_bench::{Programs, backtest, history, idle, listing, pipeline, scale};
 use elava_bus::cli::{Finished, exit};
 use elava_harness::find;
 use tokio::signal::unix::{SignalKind, signal};
@@ -39,6 +39,9 @@ struct Args {
     /// Folder in which `history` keeps the past it has made, and looks for one
     #[arg(long, value_name = "FOLDER")]
     history_keep: Option<PathBuf>,
+    /// Resources of `backtest`
+    #[arg(long, default_value_t = 100_000)]
+    backtest_resources: usize,
     /// Seconds of `idle`
     #[arg(long, default_value_t = 20)]
     idle_seconds: u64,
@@ -65,6 +68,8 @@ enum Bench {
     Listing,
     /// 5,000,000 versions of 500,000 resources, and analysts.
     History,
+    /// Policies tried on a month of 100,000 resources.
+    Backtest,
 }
 
 #[tokio::main]
@@ -113,6 +118,9 @@ async fn run(args: Args) -> anyhow::Result<()> {
             keep: args.history_keep,
         };
         history::run(&programs, &options).await.context("history")?;
+    }
+    if chosen(Bench::Backtest) {
+        backtest::run(&programs, args.backtest_resources).await.context("backtest")?;
     }
     Ok(())
 }

@@ -24,6 +24,7 @@ mod sink;
 mod stage;
 mod subject;
 mod tenure;
+pub mod time;
 mod topology;
 mod trace;
 

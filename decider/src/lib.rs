@@ -13,11 +13,13 @@
 mod breaker;
 mod decide;
 mod exceptions;
+mod explain;
 mod finding;
 mod memory;
 mod stage;
 
 pub use decide::{Context, decide_change, decide_execution, decide_result, due, pass_time};
 pub use exceptions::Exceptions;
+pub use explain::{ExplainError, Settings, explain, explain_all};
 pub use finding::{About, Cause, Entry, Finding, Origin, Past, Quiet};
 pub use stage::Decider;

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 use tokio::task::{JoinError, spawn_blocking};
 
 use crate::background::Background;
@@ -60,9 +59,9 @@ impl Aside {
         Ok(Self { root, exports, exporting: Arc::default(), questions, long, _ticker: ticker })
     }
 
-    /// Answers a question, of one moment.
-    pub(crate) async fn ask(&self, query: Query) -> Result<Vec<Map<String, Value>>, AsideError> {
-        self.run(&self.questions, move |history, _| query::run(history, &query)).await
+    /// Answers a question, of one moment, a line a row.
+    pub(crate) async fn ask(&self, query: Query) -> Result<Vec<String>, AsideError> {
+        self.run(&self.questions, move |history, _| query::lines(history, &query)).await
     }
 
     /// Makes an export, unless another one is being made.

@@ -213,7 +213,8 @@ impl Stage for Detector {
         if self.shard.of > 1 {
             return self.ask_all(&query).await;
         }
-        lines(self.aside.ask(query).await.map_err(|error| chain(&error))?)
+        let answer = self.aside.ask(query).await.map_err(|error| chain(&error))?;
+        Ok(answer.into_iter().map(Bytes::from).collect())
     }
 
     async fn finish(&self) -> Result<Output, Failure> {

@@ -8,8 +8,9 @@ use elava_detector::{Query, ScopeFilter};
 
 use crate::command::{
     CommandError, approvals::ApprovalsArgs, approve::WordArgs, audit::AuditArgs, changes::ChangesArgs, cost::CostArgs,
-    coverage::CoverageArgs, diff::DiffArgs, exceptions::ExceptionsArgs, export::ExportArgs, flapping::FlappingArgs,
-    history::HistoryArgs, nats::NatsCommand, orphans::OrphansArgs, resources::ResourcesArgs, scan::ScanArgs,
+    coverage::CoverageArgs, diff::DiffArgs, exceptions::ExceptionsArgs, explain::ExplainArgs, export::ExportArgs,
+    flapping::FlappingArgs, history::HistoryArgs, nats::NatsCommand, orphans::OrphansArgs, replay::ReplayArgs,
+    resources::ResourcesArgs, scan::ScanArgs,
     status::StatusArgs, summary::SummaryArgs, violations::ViolationsArgs,
 };
 use crate::show::{Format, FormatArgs};
@@ -31,6 +32,7 @@ Examples:
   elava resources --at 2026-11-20 --type 'rds:*' --tag Environment=production
   elava cost --by tag:Team --over 30d
   elava audit i-0abc1234def567890
+  elava explain dec_3f9a
   elava violations --json | jq .severity
   elava sql \"FROM changes_since('24h')\"
   elava export --to lake
@@ -57,6 +59,8 @@ pub enum Command {
     History(HistoryArgs),
     /// All that is known of one resource: observed, changed, judged, decided, approved, done, told
     Audit(AuditArgs),
+    /// Why: the whole chain of a finding, a decision, an execution, a change, or of all findings of a resource
+    Explain(ExplainArgs),
     /// What exists, now or at a time
     Resources(ResourcesArgs),
     /// Policy violations that are open, now or at a time
@@ -89,6 +93,8 @@ pub enum Command {
     Sql(SqlArgs),
     /// A copy of the history for others to read: a DuckDB file, or Parquet that grows
     Export(ExportArgs),
+    /// What policies were given, for `elava-enforcer backtest` to try others on
+    Replay(ReplayArgs),
     /// Scan now
     Scan(ScanArgs),
     /// What the NATS server needs: users with their permissions, and streams
@@ -112,6 +118,11 @@ impl From {
     /// How rows are shown.
     pub(crate) fn format(&self) -> Format {
         self.format.chosen()
+    }
+
+    /// How rows are shown where that was said.
+    pub(crate) fn chosen_format(&self) -> Option<Format> {
+        self.format.said()
     }
 
     /// Asks, and shows these columns of the answer.

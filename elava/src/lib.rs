@@ -9,5 +9,6 @@ pub mod command;
 pub mod paint;
 pub mod show;
 pub mod sql;
-pub mod time;
 pub mod up;
+
+pub use elava_bus::time;

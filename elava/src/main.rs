@@ -26,6 +26,7 @@ async fn go(command: Command) -> anyhow::Result<Finished> {
         Command::Diff(args) => args.run().await?,
         Command::History(args) => args.run().await?,
         Command::Audit(args) => args.run().await?,
+        Command::Explain(args) => args.run().await?,
         Command::Resources(args) => args.run().await?,
         Command::Violations(args) => args.run().await?,
         Command::Exceptions(args) => args.run().await?,
@@ -42,6 +43,7 @@ async fn go(command: Command) -> anyhow::Result<Finished> {
         Command::Summary(args) => args.run().await?,
         Command::Sql(args) => tokio::task::block_in_place(|| sql::sql(&args))?,
         Command::Export(args) => args.run().await?,
+        Command::Replay(args) => args.run().await?,
         Command::Scan(args) => args.run().await?,
         Command::Nats(command) => command.run().await?,
     }

@@ -37,12 +37,17 @@ pub struct FormatArgs {
 
 impl FormatArgs {
     pub(crate) fn chosen(self) -> Format {
+        let terminal = std::io::stdout().is_terminal();
+        self.said().unwrap_or(if terminal { Format::Table } else { Format::Ndjson })
+    }
+
+    /// The one that is given.
+    pub(crate) fn said(self) -> Option<Format> {
         match (self.json, self.csv, self.table) {
-            (true, ..) => Format::Ndjson,
-            (_, true, _) => Format::Csv,
-            (.., true) => Format::Table,
-            _ if std::io::stdout().is_terminal() => Format::Table,
-            _ => Format::Ndjson,
+            (true, ..) => Some(Format::Ndjson),
+            (_, true, _) => Some(Format::Csv),
+            (.., true) => Some(Format::Table),
+            _ => None,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use elava_bus::HealthcheckArgs;
 use elava_bus::cli::{EXIT_CODES, StageArgs};
+use elava_enforcer::backtest::BacktestArgs;
 
 const EXAMPLE: &str = "\
 Example:
@@ -36,6 +37,8 @@ pub(crate) enum Command {
         #[arg(required = true)]
         paths: Vec<PathBuf>,
     },
+    /// Try policies on the past: what they would have found, and when, beside what was recorded
+    Backtest(Box<BacktestArgs>),
     /// Ask the running enforcer whether it is ready: exit code 0 when it is, 1 when it is not
     Healthcheck(HealthcheckArgs),
     /// Compile policies and list them

@@ -4,6 +4,7 @@
 //! engine and turns what it says into results. A policy that fails is an error, never a pass.
 
 mod annotations;
+pub mod backtest;
 mod bundle;
 mod check;
 mod engine;

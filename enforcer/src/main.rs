@@ -9,6 +9,7 @@ use std::sync::Arc;
 use clap::Parser;
 use elava_bus::Stage;
 use elava_bus::cli::Finished;
+use elava_enforcer::backtest::{BacktestError, backtest};
 use elava_enforcer::{Bundle, Dialect, Enforcer, LiveBundle};
 
 use crate::args::{Args, Command};
@@ -34,6 +35,12 @@ async fn go(args: Args) -> anyhow::Result<Finished> {
         Some(Command::Check { path }) => {
             elava_enforcer::check(&Bundle::load(&path, dialect)?, &mut out)?;
             return Ok(Finished::Clean);
+        }
+        Some(Command::Backtest(tried)) => {
+            return match backtest(&tried, &config, dialect, &mut out).await {
+                Err(BacktestError::Bundle(error)) => elava_bus::cli::usage_error("elava-enforcer", &error),
+                finished => Ok(finished?),
+            };
         }
         Some(Command::Healthcheck(_)) | None => drop(out),
     }

@@ -379,6 +379,14 @@ pub(super) fn severity(setting: EventSeverity, default: Severity) -> Option<Seve
     }
 }
 
+/// Notes by which settings something is decided.
+pub(super) fn because(metadata: &mut Metadata, settings: &[&str]) {
+    let why = metadata.entry("why").or_insert_with(|| Value::Array(Vec::new()));
+    if let Value::Array(why) = why {
+        why.extend(settings.iter().map(|setting| Value::from(*setting)));
+    }
+}
+
 /// What every decision says of its cause.
 pub(super) fn finding_metadata(cause: Cause, policy: Option<&str>, rule: Option<&str>) -> Metadata {
     let named = [("cause", Some(cause.as_str())), ("policy", policy), ("rule", rule)];

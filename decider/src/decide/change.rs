@@ -4,7 +4,7 @@ use elava_schemas::config::{Config, EnforcementMode};
 use elava_schemas::{Action, Baseline, Change, ChangeType, Decision, Resource, Severity, Tags, blessed, managed};
 use serde_json::{Value, json};
 
-use super::case::{Blessing, Case, Context, Metadata, Raise, Scan, finding_metadata, severity, telling};
+use super::case::{Blessing, Case, Context, Metadata, Raise, Scan, because, finding_metadata, severity, telling};
 use super::text;
 use crate::finding::{Cause, Entry, Finding, Origin};
 
@@ -64,14 +64,18 @@ fn disappeared(case: &mut Case, change: &Change) {
 
     let alert_on = &case.config().change_detection.alert_on;
     let protected = case.blessing == Blessing::Blessed && case.config().actions.protection.respect_blessed;
-    let (message, severity) = if protected {
-        ("Blessed resource disappeared", severity(alert_on.disappeared_blessed, Severity::Critical))
+    let (message, setting, severity) = if protected {
+        let severity = severity(alert_on.disappeared_blessed, Severity::Critical);
+        ("Blessed resource disappeared", "change_detection.alert_on.disappeared_blessed", severity)
     } else if before(change).is_some_and(managed) {
-        ("Managed resource disappeared", severity(alert_on.disappeared_managed, Severity::Warning))
+        let severity = severity(alert_on.disappeared_managed, Severity::Warning);
+        ("Managed resource disappeared", "change_detection.alert_on.disappeared_managed", severity)
     } else {
-        ("Resource disappeared", severity(alert_on.disappeared, Severity::Info))
+        let severity = severity(alert_on.disappeared, Severity::Info);
+        ("Resource disappeared", "change_detection.alert_on.disappeared", severity)
     };
-    let metadata = metadata(Cause::Disappeared, change);
+    let mut metadata = metadata(Cause::Disappeared, change);
+    because(&mut metadata, &[setting]);
     let Some(severity) = severity else {
         return case.record(Cause::Disappeared, None, message.to_owned(), metadata);
     };
@@ -99,7 +103,9 @@ fn appeared(case: &mut Case, change: &Change) {
         untagged(case, change, &missing);
     } else if !is_back {
         let severity = severity(case.config().change_detection.alert_on.appeared, Severity::Info);
-        case.record(Cause::Appeared, severity, "Resource appeared".to_owned(), metadata(Cause::Appeared, change));
+        let mut metadata = metadata(Cause::Appeared, change);
+        because(&mut metadata, &["change_detection.alert_on.appeared"]);
+        case.record(Cause::Appeared, severity, "Resource appeared".to_owned(), metadata);
     }
 }
 
@@ -108,6 +114,14 @@ fn untagged(case: &mut Case, change: &Change, missing: &[&str]) {
     let message = format!("New resource lacks required tags ({})", missing.join(", "));
     let mut metadata = metadata(Cause::NewUntagged, change);
     metadata.insert("missing_tags".to_owned(), json!(missing));
+    because(
+        &mut metadata,
+        &[
+            "change_detection.alert_on.new_untagged",
+            "actions.tagging.required_tags",
+            "actions.tagging.auto_tag_untagged",
+        ],
+    );
     let Some(severity) = severity(case.config().change_detection.alert_on.new_untagged, Severity::Info) else {
         return case.record(Cause::NewUntagged, None, message, metadata);
     };
@@ -137,7 +151,9 @@ fn modified(case: &mut Case, change: &Change) {
         case.resolve(finding, message);
     }
     let severity = severity(case.config().change_detection.alert_on.modified, Severity::Info);
-    case.record(Cause::Modified, severity, "Resource modified".to_owned(), metadata(Cause::Modified, change));
+    let mut metadata = metadata(Cause::Modified, change);
+    because(&mut metadata, &["change_detection.alert_on.modified"]);
+    case.record(Cause::Modified, severity, "Resource modified".to_owned(), metadata);
 }
 
 fn tag_drift(case: &mut Case, change: &Change) {
@@ -178,6 +194,10 @@ fn drifted(case: &mut Case, previous: &Tags, current: &Tags, mut metadata: Metad
     };
     metadata.insert("previous_tags".to_owned(), json!(original));
     metadata.insert("current_tags".to_owned(), json!(current));
+    because(
+        &mut metadata,
+        &["change_detection.alert_on.tag_drift", "policies.auto_remediate.tag_violations", "policies.enforcement_mode"],
+    );
     let Some(severity) = severity(case.config().change_detection.alert_on.tag_drift, Severity::Warning) else {
         return case.record(Cause::TagDrift, None, message, metadata);
     };
@@ -205,6 +225,7 @@ fn cost_increase(case: &mut Case, change: &Change) {
     let mut metadata = metadata(Cause::CostIncrease, change);
     metadata.insert("monthly_cost_usd_before".to_owned(), json!(before));
     metadata.insert("monthly_cost_usd_after".to_owned(), json!(after));
+    because(&mut metadata, &["change_detection.alert_on.cost_increase"]);
     let Some(severity) = severity(case.config().change_detection.alert_on.cost_increase, Severity::Warning) else {
         return case.record(Cause::CostIncrease, None, message, metadata);
     };
@@ -236,6 +257,8 @@ fn protection(case: &mut Case, resource: &Resource) {
     if case.findings.iter().any(|finding| finding.cause == Cause::Unprotected) {
         return;
     }
+    let mut metadata = finding_metadata(Cause::Unprotected, None, None);
+    because(&mut metadata, &["actions.protection.auto_protect_prod", "policies.enforcement_mode"]);
     case.raise(Raise {
         cause: Cause::Unprotected,
         policy: None,
@@ -243,7 +266,7 @@ fn protection(case: &mut Case, resource: &Resource) {
         severity: Severity::Warning,
         action: Action::Protect,
         message: "Production resource is not protected against deletion".to_owned(),
-        metadata: finding_metadata(Cause::Unprotected, None, None),
+        metadata,
         origin: None,
         grace: None,
     });

@@ -3,7 +3,7 @@
 use elava_schemas::config::Config;
 use elava_schemas::{Action, Baseline, Decision, PolicyError, PolicyResult, Severity, Subject, Violation, blessed};
 
-use super::case::{Blessing, Case, Context, Raise, Scan, finding_metadata, is_acting, severity};
+use super::case::{Blessing, Case, Context, Raise, Scan, because, finding_metadata, is_acting, severity};
 use crate::finding::{Cause, Entry, Finding, fingerprint};
 
 /// Policies of this package, and below it, are about orphans: told, never more.
@@ -62,6 +62,7 @@ fn resolve_missing(case: &mut Case, violations: &[Violation], errors: &[PolicyEr
 fn violated(case: &mut Case, violation: &Violation) {
     let severity = severity(case.config().change_detection.alert_on.policy_violation, violation.severity);
     let action = severity.map_or(Action::Audit, |severity| action(case.config(), &violation.policy, severity));
+    let is_on = severity.is_some();
     let severity = severity.unwrap_or(violation.severity);
     let print = fingerprint(case.key, Cause::Violation, Some(&violation.policy), Some(&violation.rule));
     if let Some(open) = case.position(&print).map(|index| &case.findings[index])
@@ -71,6 +72,10 @@ fn violated(case: &mut Case, violation: &Violation) {
         return;
     }
     let mut metadata = finding_metadata(Cause::Violation, Some(&violation.policy), Some(&violation.rule));
+    because(&mut metadata, &["change_detection.alert_on.policy_violation"]);
+    if is_on {
+        because(&mut metadata, &[&format!("policies.severity_actions.{}", severity.as_str())]);
+    }
     if let Some(suggestion) = &violation.suggestion {
         metadata.insert("suggestion".to_owned(), suggestion.as_str().into());
     }

@@ -90,6 +90,11 @@ pub enum Query {
         /// Its key, or its bare id.
         key: String,
     },
+    /// The whole chain of a finding, a decision, an execution, a change, or all findings of a resource.
+    Explain {
+        /// Its id or the beginning of it, a resource's key, or its bare id.
+        id: String,
+    },
     /// Estimated monthly cost, most expensive first.
     Cost {
         /// When.
@@ -153,6 +158,33 @@ pub enum Query {
         #[serde(default)]
         unseen_since: Option<Timestamp>,
     },
+    /// What policies were given, and the violations that were recorded, resource by resource; of so many parts of all
+    /// resources the nth, from 0.
+    Replay {
+        /// From then on, beginning with how everything was.
+        since: Timestamp,
+        /// Only before then.
+        #[serde(default)]
+        until: Option<Timestamp>,
+        /// Where.
+        #[serde(default)]
+        scope: ScopeFilter,
+        /// Which part.
+        part: u32,
+        /// Of how many.
+        parts: u32,
+    },
+    /// How many versions that is, and in how many parts it can be asked for: one row of `versions`, `parts`.
+    ReplaySize {
+        /// From then on.
+        since: Timestamp,
+        /// Only before then.
+        #[serde(default)]
+        until: Option<Timestamp>,
+        /// Where.
+        #[serde(default)]
+        scope: ScopeFilter,
+    },
     /// Counts: rows of `measure`, `name`, `value`.
     Summary {},
     /// How much space the history takes: rows of `part`, `rows`, `bytes`, `bytes_per_row`.
@@ -196,7 +228,7 @@ pub enum CostBy {
 pub enum QueryError {
     /// It is not a question.
     #[error(
-        "not a query; known: resources, history, changes, diff, violations, audit, cost, cost_over_time, flapping, orphans, approvals, decisions, coverage, summary, storage"
+        "not a query; known: resources, history, changes, diff, violations, audit, explain, cost, cost_over_time, flapping, exceptions, orphans, approvals, decisions, coverage, replay, replay_size, summary, storage"
     )]
     Parse(#[source] serde_json::Error),
     /// The history failed.
@@ -236,11 +268,15 @@ fn literal(value: &Parameter) -> String {
 
 /// Answers a question with one object a row; instants are RFC 3339 texts.
 pub fn run(history: &History, query: &Query) -> Result<Vec<Map<String, Value>>, QueryError> {
+    lines(history, query)?.iter().map(|row| serde_json::from_str(row).map_err(QueryError::Row)).collect()
+}
+
+/// Answers a question with one JSON object a line, in the order of the columns: a tenth of what read rows take.
+pub fn lines(history: &History, query: &Query) -> Result<Vec<String>, QueryError> {
     let (sql, parameters) = query.statement();
-    // each row as one JSON text, in the order of the columns
-    let sql = format!("SELECT to_json(answer)::VARCHAR FROM ({sql}) answer");
-    let rows = texts(history, &sql, &parameters).map_err(QueryError::History)?;
-    rows.iter().map(|row| serde_json::from_str(row).map_err(QueryError::Row)).collect()
+    // lines of its own: the statement may end in a comment
+    let sql = format!("SELECT to_json(answer)::VARCHAR FROM (\n{sql}\n) answer");
+    texts(history, &sql, &parameters).map_err(QueryError::History)
 }
 
 fn texts(history: &History, sql: &str, parameters: &[Parameter]) -> Result<Vec<String>, HistoryError> {

@@ -33,6 +33,7 @@ impl Query {
                 (include_str!("../store/queries/violations.sql"), scope.between([latest(*at)], severity))
             }
             Self::Audit { key } => (include_str!("../store/queries/audit.sql"), vec![text(key)]),
+            Self::Explain { id } => (include_str!("../store/queries/explain.sql"), vec![text(id)]),
             Self::Cost { at, by, scope } => {
                 let [what, tag] = by.parameters();
                 (include_str!("../store/queries/cost.sql"), scope.between([latest(*at), what, tag], []))
@@ -54,6 +55,15 @@ impl Query {
             Self::Coverage { scope, unseen_since } => {
                 let unseen = unseen_since.map_or(Parameter::Null, instant);
                 (include_str!("../store/queries/coverage.sql"), scope.between([], [unseen]))
+            }
+            Self::Replay { since, until, scope, part, parts } => {
+                let times = [instant(*since), latest(*until)];
+                let statement = include_str!("../store/queries/replay.sql");
+                (statement, scope.between(times, [number(*part), number((*parts).max(1))]))
+            }
+            Self::ReplaySize { since, until, scope } => {
+                let times = [instant(*since), latest(*until)];
+                (include_str!("../store/queries/replay_size.sql"), scope.between(times, []))
             }
             Self::Summary {} => (include_str!("../store/queries/summary.sql"), Vec::new()),
             Self::Storage {} => (include_str!("../store/queries/storage.sql"), Vec::new()),

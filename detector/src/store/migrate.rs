@@ -43,6 +43,8 @@ const DEFINITIONS: &[&str] = &[
     include_str!("macros/costs.sql"),
     include_str!("macros/difference.sql"),
     include_str!("macros/audit.sql"),
+    include_str!("macros/explanation.sql"),
+    include_str!("macros/replay.sql"),
 ];
 
 /// Of a file, and of no copy in another form.

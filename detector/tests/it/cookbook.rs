@@ -41,6 +41,6 @@ pub(crate) fn check(story: &Story) {
         rest = &tail[end..];
         questions += 1;
     }
-    assert_eq!(questions, 25);
+    assert_eq!(questions, 26);
     expect_file!["../../../docs/sql-cookbook.md"].assert_eq(&(fresh + rest));
 }

@@ -1,5 +1,6 @@
 //! The detector over real DuckDB files: batches in, changes and history out.
 
+mod backtest;
 mod cookbook;
 mod detect;
 mod export;

@@ -88,7 +88,16 @@ fn every_macro_answers() {
         ("SELECT count(DISTINCT as_of), sum(resources) FILTER (as_of = present()) FROM cost_over_time('30d')", "31 | 8\n"),
         ("SELECT principal, operation FROM who_changed('i-web2') WHERE principal IS NOT NULL", "bob | StopInstances\n"),
         ("SELECT string_agg(step, ', ') FROM audit('sg-admin')", "observation, change, observation, change, policy result, decision, delivery, delivery, observation, change, policy result, decision, delivery\n"),
+        ("SELECT DISTINCT meant FROM explanation('f-sg')", "[finding f-sg]\n"),
+        ("SELECT string_agg(step, ', ') FROM explanation('d-sg-1')", "observation, change, policy result, decision, delivery, delivery, observation, change, policy result\n"),
+        // the beginning of several
+        ("SELECT DISTINCT meant FROM explanation('d-sg')", "[decision d-sg-1, decision d-sg-2]\n"),
+        ("SELECT count(*) FROM explanation('d-s')", "0\n"),
+        ("SELECT step, finding, details ->> '$.cause.principal' FROM explanation('c-bob')", "change | - | bob\n"),
+        // a resource: each step once for a finding, or without one
+        ("SELECT finding, count(*), count(DISTINCT step_id) FROM explanation('sg-admin') GROUP BY ALL ORDER BY ALL", "f-sg | 11 | 11\n- | 2 | 2\n"),
         // never seen
+        ("FROM explanation('nope')", ""),
         ("FROM history('nope')", ""),
         ("FROM previous_observation('nope')", ""),
         ("FROM audit('nope')", ""),
@@ -214,6 +223,7 @@ fn questions_narrowed_by_scope_and_time() {
             "i-web1 orders",
         ),
         (json!({"query": "audit", "key": "nope"}), ""),
+        (json!({"query": "explain", "id": "d-vol-1"}), "vol-9 vol-9 vol-9 vol-9 vol-9 vol-9"),
     ] {
         let found = bench.try_ask(&query).map(|rows| {
             let id =

@@ -25,6 +25,8 @@ const QUESTIONS: &[&[&str]] = &[
     &["history", "r-003-00011"],
     &["audit", "r-003-00011"],
     &["audit", "r-000-00002"],
+    &["explain", "r-003-00011"],
+    &["explain", "r-000-00002"],
     &["violations"],
     &["cost", "--by", "account"],
     &["coverage"],

@@ -8,15 +8,12 @@ use elava_schemas::Timestamp;
 use serde_json::Value;
 
 use super::CommandError;
+use super::fields::write_fields;
 use crate::args::{From, Scope};
 use crate::ask;
 use crate::paint::{Color, Painter};
 use crate::show::{self, Format, Row};
 use crate::time::parse_time;
-
-/// Fields shown of one resource, and characters of one value, until the rest is only counted.
-const FIELDS: usize = 12;
-const WIDTH: usize = 60;
 
 /// The flags.
 #[derive(Args, Clone, Debug)]
@@ -120,45 +117,7 @@ fn resource(out: &mut String, row: &Row, painter: Painter) {
     };
     let head = painter.paint(&format!("{mark} {}{name}", text(row, "id")), color);
     writeln!(out, "  {head}{price}").expect("a string");
-    let mut fields: Vec<&Value> = row.get("diff").and_then(Value::as_array).into_iter().flatten().collect();
-    let path = |field: &Value| field["path"].as_str().unwrap_or_default().to_owned();
-    fields.sort_by_key(|field| {
-        let path = path(field);
-        (path != "/status", !path.starts_with("/tags/"))
-    });
-    let width = fields.iter().take(FIELDS).map(|field| label(&path(field)).chars().count()).max().unwrap_or(0);
-    for field in fields.iter().take(FIELDS) {
-        let (before, after) = (value(field.get("before")), value(field.get("after")));
-        let (before, after) = (painter.paint(&before, Color::Red), painter.paint(&after, Color::Green));
-        writeln!(out, "      {:width$}  {before} → {after}", label(&path(field))).expect("a string");
-    }
-    if fields.len() > FIELDS {
-        writeln!(out, "      and {} more", fields.len() - FIELDS).expect("a string");
-    }
-}
-
-/// A JSON Pointer as one reads it: `tag Owner`, `State.Name`.
-fn label(path: &str) -> String {
-    let parts: Vec<String> = path.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
-    match parts.split_first() {
-        Some((first, rest)) if first == "tags" && !rest.is_empty() => format!("tag {}", rest.join("/")),
-        Some((first, rest)) if first == "attributes" && !rest.is_empty() => rest.join("."),
-        _ => parts.join("."),
-    }
-}
-
-fn value(value: Option<&Value>) -> String {
-    let text = match value {
-        None => return "(none)".to_owned(),
-        Some(Value::String(text)) if !text.trim().is_empty() => text.clone(),
-        Some(other) => other.to_string(),
-    };
-    // one line, and no control characters of a resource on the terminal
-    let mut clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if clean.chars().count() > WIDTH {
-        clean = clean.chars().take(WIDTH - 1).chain(['…']).collect();
-    }
-    clean
+    write_fields(out, row.get("diff").and_then(Value::as_array).into_iter().flatten(), 6, painter);
 }
 
 #[cfg(test)]

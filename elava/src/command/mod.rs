@@ -8,11 +8,14 @@ pub mod cost;
 pub mod coverage;
 pub mod diff;
 pub mod exceptions;
+pub mod explain;
 pub mod export;
+mod fields;
 pub mod flapping;
 pub mod history;
 pub mod nats;
 pub mod orphans;
+pub mod replay;
 pub mod resources;
 pub mod scan;
 pub mod status;
@@ -37,6 +40,9 @@ pub enum CommandError {
     /// It would be void.
     #[error(transparent)]
     Word(#[from] approve::WordError),
+    /// What is asked for is not known, or not one thing.
+    #[error(transparent)]
+    Explain(#[from] explain::ExplainError),
     /// The answer cannot be written.
     #[error("cannot write to standard output")]
     Write(#[from] std::io::Error),

@@ -1,4 +1,4 @@
-//! Times as people type them: the same ones as the macro `instant` of the history reads.
+//! Times as people type them, on any command line: the same ones as the macro `instant` of the history reads.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc, Weekday};
 use elava_schemas::Timestamp;

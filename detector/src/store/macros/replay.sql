@@ -1,0 +1,117 @@
+-- Resources are divided by their number, which is a hash: every part has about as many. The bounds fold to constants.
+CREATE OR REPLACE MACRO part_begin(part, parts) AS (
+    (part::UHUGEINT * (18446744073709551615::UHUGEINT // parts + 1))::UBIGINT
+);
+COMMENT ON MACRO part_begin IS 'For replay: the least resource_id of the nth of so many parts, from 0';
+CREATE OR REPLACE MACRO part_end(part, parts) AS (
+    least((part::UHUGEINT + 1) * (18446744073709551615::UHUGEINT // parts + 1) - 1, 18446744073709551615::UHUGEINT)::UBIGINT
+);
+COMMENT ON MACRO part_end IS 'For replay: the greatest resource_id of the nth of so many parts, from 0';
+
+CREATE OR REPLACE MACRO replay(since, until, part := 0, parts := 1, account_like := NULL, region_like := NULL, type_like := NULL) AS TABLE
+WITH lived AS MATERIALIZED (
+    SELECT resource_id, version, scope, local_id, valid_from, valid_to, first_seen,
+        json_object(
+            'key', key_of(scope, local_id), 'name', name, 'arn', arn, 'status', status, 'tags', tags,
+            'created_at', rfc3339(created_at), 'monthly_cost_usd', monthly_cost_usd,
+            'monthly_cost_source', monthly_cost_source, 'attributes', attributes::JSON,
+            'relations', coalesce(relations, '[]')::JSON
+        ) AS resource
+    FROM (
+        SELECT * FROM current
+        UNION ALL
+        SELECT * EXCLUDE (closed_in) FROM closed WHERE valid_to > instant(since)
+    )
+    WHERE resource_id BETWEEN part_begin(part, parts) AND part_end(part, parts)
+        AND valid_from < instant(until)
+        AND in_scope(account, region, type, account_like, region_like, type_like)
+), counted AS MATERIALIZED (
+    -- how often it had changed by then, this change included: what a change message says
+    SELECT resource_id, detected_at,
+        count(*) OVER (
+            PARTITION BY resource_id ORDER BY detected_at
+            RANGE BETWEEN INTERVAL '6 days 23:59:59.999999' PRECEDING AND CURRENT ROW
+        ) AS changes_7d,
+        count(*) OVER (
+            PARTITION BY resource_id ORDER BY detected_at
+            RANGE BETWEEN INTERVAL '29 days 23:59:59.999999' PRECEDING AND CURRENT ROW
+        ) AS changes_30d
+    FROM changes
+    WHERE NOT baseline
+        AND resource_id BETWEEN part_begin(part, parts) AND part_end(part, parts)
+        AND detected_at < instant(until)
+    QUALIFY row_number() OVER (PARTITION BY resource_id, detected_at) = 1
+), changed AS MATERIALIZED (
+    -- one comparison can yield several changes of one version
+    SELECT resource_id, detected_at, previous_version, current_version, bool_and(baseline) AS baseline,
+        bool_or(type = 'disappeared') AS gone, any_value(key_of(scope, local_id)) AS key
+    FROM changes
+    WHERE resource_id BETWEEN part_begin(part, parts) AND part_end(part, parts)
+        AND detected_at > instant(since) AND detected_at < instant(until)
+        AND in_scope(account, region, resource_type, account_like, region_like, type_like)
+    GROUP BY resource_id, detected_at, previous_version, current_version
+), given AS (
+    -- how each resource was when the time began
+    SELECT
+        l.resource_id, key_of(l.scope, l.local_id) AS key, l.valid_from AS happened_at, true AS at_start,
+        NULL::UHUGEINT AS previous_version, l.version AS current_version,
+        EXISTS (
+            FROM changes c
+            WHERE c.baseline AND c.resource_id = l.resource_id AND c.detected_at = l.valid_from
+                AND c.current_version = l.version
+        ) AS baseline,
+        false AS gone, l.first_seen, l.resource, NULL AS previous
+    FROM lived l
+    WHERE l.valid_from <= instant(since)
+    UNION ALL
+    SELECT
+        c.resource_id, c.key, c.detected_at, false, c.previous_version, c.current_version, c.baseline,
+        c.gone, coalesce(n.first_seen, p.first_seen), n.resource, p.resource
+    FROM changed c
+    LEFT JOIN lived n
+        ON n.resource_id = c.resource_id AND n.version = c.current_version AND n.valid_from = c.detected_at
+    LEFT JOIN lived p
+        ON p.resource_id = c.resource_id AND p.version = c.previous_version AND p.valid_to = c.detected_at
+), told AS (
+    SELECT
+        g.resource_id, g.key, g.happened_at, 'version' AS step,
+        json_object(
+            'at_start', g.at_start, 'gone', g.gone, 'version', version_text(g.current_version),
+            'previous_version', version_text(g.previous_version), 'baseline', g.baseline,
+            'first_seen', rfc3339(g.first_seen), 'changes_7d', c.changes_7d, 'changes_30d', c.changes_30d,
+            'resource', g.resource,
+            -- the version before it has been told, but for one that no change has told of
+            'previous', CASE
+                WHEN lag(g.current_version) OVER (PARTITION BY g.resource_id ORDER BY g.happened_at)
+                    IS DISTINCT FROM g.previous_version
+                THEN g.previous
+            END
+        ) AS details
+    FROM given g
+    LEFT JOIN counted c ON c.resource_id = g.resource_id AND c.detected_at = g.happened_at
+    UNION ALL
+    SELECT
+        v.resource_id, k.key, v.opened_at, 'violation',
+        json_object(
+            'policy', v.policy, 'rule', v.rule, 'severity', v.severity, 'message', v.message,
+            'opened_at', rfc3339(v.opened_at), 'closed_at', rfc3339(v.closed_at)
+        )
+    FROM violations v
+    JOIN keys k USING (resource_id)
+    WHERE v.resource_id BETWEEN part_begin(part, parts) AND part_end(part, parts)
+        AND v.opened_at < instant(until) AND (v.closed_at IS NULL OR v.closed_at > instant(since))
+        AND in_scope(k.account, k.region, k.type, account_like, region_like, type_like)
+)
+SELECT key, happened_at, step, details
+FROM told
+-- violations first: where a policy fails, what it found before stays
+ORDER BY resource_id, step DESC, happened_at, details ->> 'policy', details ->> 'rule';
+COMMENT ON MACRO TABLE replay IS
+'What policies were given between two times, resource by resource: the violations that were recorded (step violation), how it was at first (at_start), then each change with the resource it left behind (step version). Of so many parts of all resources the nth, from 0';
+
+CREATE OR REPLACE MACRO replay_size(since, until, account_like := NULL, region_like := NULL, type_like := NULL) AS TABLE
+SELECT count(*) AS versions
+FROM all_versions
+WHERE valid_from < instant(until) AND (valid_to IS NULL OR valid_to > instant(since))
+    AND in_scope(account, region, type, account_like, region_like, type_like);
+COMMENT ON MACRO TABLE replay_size IS 'How many versions replay tells of: one row';
