@@ -10,8 +10,7 @@ use crate::command::{
     CommandError, approvals::ApprovalsArgs, approve::WordArgs, audit::AuditArgs, changes::ChangesArgs, cost::CostArgs,
     coverage::CoverageArgs, diff::DiffArgs, exceptions::ExceptionsArgs, explain::ExplainArgs, export::ExportArgs,
     flapping::FlappingArgs, history::HistoryArgs, nats::NatsCommand, orphans::OrphansArgs, replay::ReplayArgs,
-    resources::ResourcesArgs, scan::ScanArgs,
-    status::StatusArgs, summary::SummaryArgs, violations::ViolationsArgs,
+    resources::ResourcesArgs, scan::ScanArgs, status::StatusArgs, summary::SummaryArgs, violations::ViolationsArgs,
 };
 use crate::show::{Format, FormatArgs};
 use crate::sql::SqlArgs;
