@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::{self, AckKind};
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use elava_schemas::{Timestamp, micros};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -59,6 +59,14 @@ struct Place {
     /// Batches whose position is not stored yet, and the position.
     unstored: u32,
     handled: u64,
+}
+
+impl Place {
+    /// This time, or right after the last one that was stored: clocks go back, and those of two instances differ.
+    fn later(&self, now: Timestamp) -> Timestamp {
+        let last = self.checkpoint.as_ref().and_then(|checkpoint| checkpoint.mark?.ticked);
+        last.map_or(now, |last| now.max(last + TimeDelta::microseconds(1)))
+    }
 }
 
 impl<S: Stage> SourceRunner<S> {
@@ -118,7 +126,10 @@ impl<S: Stage> SourceRunner<S> {
         loop {
             let went_on = match self.next(&mut reader).await? {
                 Next::Input(delivery) => self.batch(&mut place, *delivery).await?,
-                Next::Time => self.tick(&mut place, micros(Utc::now())).await?,
+                Next::Time => {
+                    let now = place.later(micros(Utc::now()));
+                    self.tick(&mut place, now).await?
+                }
                 Next::Nothing => false,
             };
             if !went_on {

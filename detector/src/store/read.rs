@@ -307,7 +307,7 @@ fn stored_change(row: &Row) -> Result<Change, HistoryError> {
         details: get(row, 10)?,
         cause: None,
         earlier_life: optional(11)?.map(|text| read("earlier life", &text)).transpose()?,
-        scope_resources: None,
+        scope_resources: get(row, 17)?,
         history: match baseline {
             Baseline::Yes => None,
             Baseline::No => Some(ChangeHistory {

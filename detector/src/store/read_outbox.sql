@@ -1,7 +1,7 @@
 -- The change, and the versions before and after it, as they were. Both ended, or began, when it was detected: what
 -- ended or began before the earliest of these changes is not looked at, and row groups are skipped by it.
 WITH wanted AS MATERIALIZED (
-    SELECT o.sequence, o.ordinal, c.*
+    SELECT o.sequence, o.ordinal, o.scope_resources, c.*
     FROM changes c
     JOIN (
         SELECT *
@@ -42,7 +42,8 @@ SELECT
     (SELECT count(*) FROM past h WHERE h.resource_id = c.resource_id
         AND h.detected_at <= c.detected_at AND h.detected_at > c.detected_at - INTERVAL 7 DAY),
     (SELECT count(*) FROM past h WHERE h.resource_id = c.resource_id
-        AND h.detected_at <= c.detected_at AND h.detected_at > c.detected_at - INTERVAL 30 DAY)
+        AND h.detected_at <= c.detected_at AND h.detected_at > c.detected_at - INTERVAL 30 DAY),
+    c.scope_resources
 FROM wanted c
 LEFT JOIN versions p ON p.resource_id = c.resource_id AND p.hash = c.previous_version AND p.valid_to = c.detected_at
 LEFT JOIN versions n ON n.resource_id = c.resource_id AND n.hash = c.current_version AND n.valid_from = c.detected_at

@@ -135,7 +135,7 @@ impl History {
                 self.connection.prepare_cached(sql)?.execute(params![stream, partition, stored])?;
             }
             if !effects.changes.is_empty() {
-                let sql = "INSERT INTO outbox SELECT ?, sequence, ordinal, id FROM staged_changes";
+                let sql = "INSERT INTO outbox SELECT ?, sequence, ordinal, id, scope_resources FROM staged_changes";
                 self.connection.prepare_cached(sql)?.execute(params![partition])?;
             }
             let sql = "INSERT INTO rejections VALUES (?, ?, ?, ?, ?)";
@@ -252,6 +252,7 @@ fn append_changes(appender: &mut Appender, changes: &[Detected]) -> duckdb::Resu
             change.scan_id.as_ref().map(|id| id.as_str()),
             change.details,
             change.earlier_life.as_ref().map(json),
+            change.scope_resources,
         ])
     })
 }

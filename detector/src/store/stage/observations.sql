@@ -10,5 +10,5 @@ CREATE OR REPLACE TEMP TABLE staged_changes (
     ordinal UINTEGER, sequence UBIGINT, id VARCHAR, type VARCHAR, baseline BOOLEAN, resource_id UBIGINT,
     provider VARCHAR, account VARCHAR, region VARCHAR, resource_type VARCHAR, scope VARCHAR, local_id VARCHAR,
     previous_version UHUGEINT, current_version UHUGEINT, diff VARCHAR, detected_at BIGINT, scan_id VARCHAR,
-    details VARCHAR, earlier_life VARCHAR
+    details VARCHAR, earlier_life VARCHAR, scope_resources UBIGINT
 );
