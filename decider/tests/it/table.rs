@@ -54,9 +54,9 @@ fn metadata_says_what_is_known() {
         serde_json::to_string(&last[0].metadata).expect("metadata serialises")
     });
     expect_test::expect![[r#"
-        {"cause":"tag_drift","details":"as detected","previous_tags":{"a":"1"},"current_tags":{"a":"2"},"action":"restore_tags"}
-        {"cause":"tag_drift","details":"as detected","previous_tags":{"a":"1"},"current_tags":{"a":"3"},"action":"restore_tags"}
-        {"cause":"violation","policy":"day2.security","rule":"public","suggestion":"Mend it"}
-        {"cause":"new_untagged","details":"as detected","missing_tags":["elava:managed"]}
+        {"cause":"tag_drift","details":"as detected","previous_tags":{"a":"1"},"current_tags":{"a":"2"},"why":["change_detection.alert_on.tag_drift","policies.auto_remediate.tag_violations","policies.enforcement_mode"],"action":"restore_tags"}
+        {"cause":"tag_drift","details":"as detected","previous_tags":{"a":"1"},"current_tags":{"a":"3"},"why":["change_detection.alert_on.tag_drift","policies.auto_remediate.tag_violations","policies.enforcement_mode"],"action":"restore_tags"}
+        {"cause":"violation","policy":"day2.security","rule":"public","why":["change_detection.alert_on.policy_violation","policies.severity_actions.critical"],"suggestion":"Mend it"}
+        {"cause":"new_untagged","details":"as detected","missing_tags":["elava:managed"],"why":["change_detection.alert_on.new_untagged","actions.tagging.required_tags","actions.tagging.auto_tag_untagged"]}
         {"cause":"cost_increase"}"#]].assert_eq(&metadata.join("\n"));
 }

@@ -42,11 +42,12 @@ fn policies(folder: &Path, change: impl Fn(&str, &str) -> String) -> Bundle {
 /// A resource as it is at a step; none where it is gone. Of no pattern that a rule shares.
 fn resource(number: u64, step: u64) -> Option<Value> {
     let era = (step + number * 7) / (2 + number % 5);
-    if (number * 3 + era) % 11 == 0 {
+    if (number * 3 + era).is_multiple_of(11) {
         return None;
     }
-    let mut attributes = json!({"Era": era / 2, "Size": if (number + era) % 9 == 0 { "unknown" } else { "9" }});
-    if (number + era) % 4 == 0 {
+    let mut attributes =
+        json!({"Era": era / 2, "Size": if (number + era).is_multiple_of(9) { "unknown" } else { "9" }});
+    if (number + era).is_multiple_of(4) {
         attributes["From"] = json!(format!("10.0.{}.0/24", era % 3));
     }
     let tags = match (number + era) % 3 {
