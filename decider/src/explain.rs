@@ -84,23 +84,22 @@ impl Settings {
 /// The line, from 1, of a setting in block-style YAML, by indentation; of its parent, where it stands in braces there.
 fn line_of(text: &str, path: &str) -> Option<usize> {
     let names: Vec<&str> = path.split('.').collect();
-    let mut indents: Vec<usize> = Vec::new();
+    let mut within: Vec<(usize, &str)> = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         let entry = line.trim_start();
-        if entry.is_empty() || entry.starts_with('#') {
-            continue;
-        }
+        let Some((key, rest)) = entry.split_once(':').filter(|_| !entry.starts_with('#')) else { continue };
         let indent = line.len() - entry.len();
-        while indents.last().is_some_and(|last| *last >= indent) {
-            indents.pop();
+        while within.last().is_some_and(|(last, _)| *last >= indent) {
+            within.pop();
         }
-        let Some((key, rest)) = entry.split_once(':') else { continue };
-        if names.get(indents.len()) != Some(&key.trim_matches(['"', '\'', ' '])) {
-            continue;
-        }
-        indents.push(indent);
-        let below = names[indents.len()..].iter().all(|name| rest.contains(&format!("{name}:")));
-        if indents.len() == names.len() || (rest.trim_start().starts_with('{') && below) {
+        within.push((indent, key.trim_matches(['"', '\'', ' '])));
+        let is_on_the_way =
+            within.len() <= names.len() && within.iter().zip(&names).all(|((_, key), name)| key == name);
+        let is_in_braces = || {
+            let below = names[within.len()..].iter().all(|name| rest.contains(&format!("{name}:")));
+            rest.trim_start().starts_with('{') && below
+        };
+        if is_on_the_way && (within.len() == names.len() || is_in_braces()) {
             return Some(number);
         }
     }
@@ -270,7 +269,7 @@ mod tests {
 
     #[test]
     fn settings_and_their_lines() {
-        let text = "# a comment: x\nchange_detection:\n  track: [a]\n  alert_on:\n    # more\n    tag_drift: info\npolicies:\n  severity_actions: {critical: notify, info: audit}\nbehavior:\n  grace_period: 1h\n";
+        let text = "version: \"2.0\" # a comment: x\nchange_detection:\n  track: [tag_changes]\n  alert_on:\n    # more\n    tag_drift: info\npolicies:\n  severity_actions: {critical: notify, info: audit}\nbehavior:\n  grace_period: 1h\n";
         for (path, line) in [
             ("change_detection.alert_on.tag_drift", Some(6)),
             ("change_detection.alert_on.modified", None),
@@ -309,7 +308,7 @@ mod tests {
         ] {
             let line = line_of(text, path).and_then(|line| text.lines().nth(line - 1)).unwrap_or_default();
             let name = path.rsplit('.').next().unwrap_or_default();
-            assert!(line.trim_start().starts_with(&format!("{name}:")), "{path}: {line}");
+            assert!(line.contains(&format!("{name}:")), "{path}: {line}");
         }
     }
 
@@ -318,7 +317,7 @@ mod tests {
         let key = r#"{"provider":"aws","account":"1","region":"r","type":"ec2:instance","id":"i-1"}"#;
         let resource = |tags: &str| format!(r#"{{"key":{key},"tags":{tags},"attributes":{{}}}}"#);
         let change = format!(
-            r#"{{"kind":"change","v":1,"id":"chg_1","type":"tag_drift","resource_key":{key},"version":"v","previous":{},"current":{},"detected_at":"2026-01-01T00:00:00Z","details":"tag Owner removed"}}"#,
+            r#"{{"kind":"change","v":1,"id":"chg_1","type":"tag_drift","resource_key":{key},"version":"v","previous":{},"current":{},"detected_at":"2020-01-01T00:00:00Z","details":"tag Owner removed"}}"#,
             resource(r#"{"Owner":"a"}"#),
             resource("{}"),
         );
@@ -326,11 +325,45 @@ mod tests {
         let settings = Settings::new(&Config::default(), None);
         let decider = Decider::new(Config::default());
         let mut out = Vec::new();
-        let now = || "2026-01-01T00:00:01Z".parse().expect("a time");
+        let now = || "2020-01-01T00:00:01Z".parse().expect("a time");
         let finished =
             explain_all(&decider, &settings, now, input.as_bytes(), &mut out).await.expect("it is explained");
         assert_eq!(finished, Finished::SomeRejected);
         expect![[r#"
+            notify, warning, new: Tags drifted (Owner removed): instance i-1 (ec2:instance, r)
+              dec_33b1c5ea10c94a5a37c86c34a71aa36a about fnd_84ba975d7e70f38d0db717d13faf7542, because of chg_1
+              row      tag drift: enforce_policy where remediation is on, else told
+              setting  change_detection.alert_on.tag_drift: warning (default)
+                       critical: an alert; warning, info: told as such; off: only recorded
+              setting  policies.auto_remediate.tag_violations: false (default)
+                       true: it is mended, where the enforcement mode is not notify; false: told
+              setting  policies.enforcement_mode: notify (default)
+                       notify: only told; dry_run: said what would be done; enforce: done
+
+            notify, warning, reminder: Tags drifted (Owner removed): instance i-1 (ec2:instance, r)
+              dec_6d67cf3840308cffa4245258284cbc91 about fnd_84ba975d7e70f38d0db717d13faf7542, because of chg_1
+              row      tag drift: enforce_policy where remediation is on, else told
+              setting  change_detection.alert_on.tag_drift: warning (default)
+                       critical: an alert; warning, info: told as such; off: only recorded
+              setting  policies.auto_remediate.tag_violations: false (default)
+                       true: it is mended, where the enforcement mode is not notify; false: told
+              setting  policies.enforcement_mode: notify (default)
+                       notify: only told; dry_run: said what would be done; enforce: done
+              setting  behavior.remind_after.warning: 7d (default)
+                       off: nobody is reminded
+
+            audit, warning, expired: Tags drifted (Owner removed): instance i-1 (ec2:instance, r)
+              dec_7553041799d3bdc58bf264988504254e about fnd_84ba975d7e70f38d0db717d13faf7542, because of chg_1
+              row      tag drift: enforce_policy where remediation is on, else told
+              setting  change_detection.alert_on.tag_drift: warning (default)
+                       critical: an alert; warning, info: told as such; off: only recorded
+              setting  policies.auto_remediate.tag_violations: false (default)
+                       true: it is mended, where the enforcement mode is not notify; false: told
+              setting  policies.enforcement_mode: notify (default)
+                       notify: only told; dry_run: said what would be done; enforce: done
+              setting  behavior.expire_after: 30d (default)
+                       longer: it stays open for as long
+
         "#]]
         .assert_eq(&String::from_utf8(out).expect("text"));
     }

@@ -45,7 +45,8 @@ fn resource(number: u64, step: u64) -> Option<Value> {
     if (number * 3 + era).is_multiple_of(11) {
         return None;
     }
-    let mut attributes = json!({"Era": era / 2, "Size": if (number + era).is_multiple_of(9) { "unknown" } else { "9" }});
+    let mut attributes =
+        json!({"Era": era / 2, "Size": if (number + era).is_multiple_of(9) { "unknown" } else { "9" }});
     if (number + era).is_multiple_of(4) {
         attributes["From"] = json!(format!("10.0.{}.0/24", era % 3));
     }

@@ -17,7 +17,7 @@ use crate::ask::AskError;
 use crate::time::parse_time;
 
 /// A file that nobody holds is read in larger parts: nothing else wants the memory.
-const LARGER: u32 = 4;
+const LARGER: u32 = 2;
 
 /// The flags.
 #[derive(Args, Clone, Debug)]

@@ -60,38 +60,36 @@ WITH lived AS MATERIALIZED (
             WHERE c.baseline AND c.resource_id = l.resource_id AND c.detected_at = l.valid_from
                 AND c.current_version = l.version
         ) AS baseline,
-        false AS gone, l.first_seen, l.resource, NULL AS previous
+        false AS gone
     FROM lived l
     WHERE l.valid_from <= instant(since)
     UNION ALL
-    SELECT
-        c.resource_id, c.key, c.detected_at, false, c.previous_version, c.current_version, c.baseline,
-        c.gone, coalesce(n.first_seen, p.first_seen), n.resource, p.resource
-    FROM changed c
-    LEFT JOIN lived n
-        ON n.resource_id = c.resource_id AND n.version = c.current_version AND n.valid_from = c.detected_at
-    LEFT JOIN lived p
-        ON p.resource_id = c.resource_id AND p.version = c.previous_version AND p.valid_to = c.detected_at
+    SELECT resource_id, key, detected_at, false, previous_version, current_version, baseline, gone FROM changed
+), linked AS (
+    -- the version before has been told, but for one that no change has told of
+    SELECT *,
+        lag(current_version) OVER (PARTITION BY resource_id ORDER BY happened_at) IS DISTINCT FROM previous_version
+        AS wants_previous
+    FROM given
 ), told AS (
     SELECT
-        g.resource_id, g.key, g.happened_at, 'version' AS step,
+        g.resource_id, g.key, g.happened_at, 'version' AS step, NULL AS policy, NULL AS rule,
         json_object(
             'at_start', g.at_start, 'gone', g.gone, 'version', version_text(g.current_version),
             'previous_version', version_text(g.previous_version), 'baseline', g.baseline,
-            'first_seen', rfc3339(g.first_seen), 'changes_7d', c.changes_7d, 'changes_30d', c.changes_30d,
-            'resource', g.resource,
-            -- the version before it has been told, but for one that no change has told of
-            'previous', CASE
-                WHEN lag(g.current_version) OVER (PARTITION BY g.resource_id ORDER BY g.happened_at)
-                    IS DISTINCT FROM g.previous_version
-                THEN g.previous
-            END
+            'first_seen', rfc3339(n.first_seen), 'changes_7d', c.changes_7d, 'changes_30d', c.changes_30d,
+            'resource', n.resource, 'previous', p.resource
         ) AS details
-    FROM given g
+    FROM linked g
+    LEFT JOIN lived n
+        ON n.resource_id = g.resource_id AND n.version = g.current_version AND n.valid_from = g.happened_at
+    LEFT JOIN lived p
+        ON p.resource_id = g.resource_id AND p.version = g.previous_version AND p.valid_to = g.happened_at
+        AND g.wants_previous
     LEFT JOIN counted c ON c.resource_id = g.resource_id AND c.detected_at = g.happened_at
     UNION ALL
     SELECT
-        v.resource_id, k.key, v.opened_at, 'violation',
+        v.resource_id, k.key, v.opened_at, 'violation', v.policy, v.rule,
         json_object(
             'policy', v.policy, 'rule', v.rule, 'severity', v.severity, 'message', v.message,
             'opened_at', rfc3339(v.opened_at), 'closed_at', rfc3339(v.closed_at)
@@ -105,13 +103,21 @@ WITH lived AS MATERIALIZED (
 SELECT key, happened_at, step, details
 FROM told
 -- violations first: where a policy fails, what it found before stays
-ORDER BY resource_id, step DESC, happened_at, details ->> 'policy', details ->> 'rule';
+ORDER BY resource_id, step DESC, happened_at, policy, rule;
 COMMENT ON MACRO TABLE replay IS
 'What policies were given between two times, resource by resource: the violations that were recorded (step violation), how it was at first (at_start), then each change with the resource it left behind (step version). Of so many parts of all resources the nth, from 0';
 
 CREATE OR REPLACE MACRO replay_size(since, until, account_like := NULL, region_like := NULL, type_like := NULL) AS TABLE
-SELECT count(*) AS versions
+SELECT
+    count(*) AS versions,
+    -- as large as the first that there are: all would have to be read
+    (count(*) * (
+        SELECT coalesce(avg(strlen(attributes)), 2000)
+        FROM (
+            SELECT attributes FROM current WHERE in_scope(account, region, type, account_like, region_like, type_like) LIMIT 5000
+        )
+    ))::BIGINT AS bytes
 FROM all_versions
 WHERE valid_from < instant(until) AND (valid_to IS NULL OR valid_to > instant(since))
     AND in_scope(account, region, type, account_like, region_like, type_like);
-COMMENT ON MACRO TABLE replay_size IS 'How many versions replay tells of: one row';
+COMMENT ON MACRO TABLE replay_size IS 'How many versions replay tells of, and about how many bytes of attributes they have: one row';
