@@ -153,7 +153,7 @@ impl<'a> Case<'a> {
             return Some(Quiet::Flapping);
         }
         if let Some(grace) = grace.filter(|grace| !grace.get().is_zero()) {
-            return Some(Quiet::Grace { until: self.context.now + delta(grace) });
+            return Some(Quiet::Grace { until: self.at + delta(grace) });
         }
         let breaker = &self.config().behavior.breaker;
         let scan = self.scan.filter(|_| breaker.enabled && finding.action != Action::Audit)?;
@@ -327,10 +327,17 @@ impl<'a> Case<'a> {
             caused_by: vec![cause.to_owned()],
             requires_approval,
             not_before: None,
-            approve_by: requires_approval.then(|| self.context.now + delta(config.behavior.approval_expires)),
+            approve_by: requires_approval.then(|| self.approve_by()),
             decided_at: self.at,
             metadata,
         });
+    }
+
+    /// Until when it can be approved; where that time is over already, because the input comes late, from now on.
+    fn approve_by(&self) -> Timestamp {
+        let expires = delta(self.config().behavior.approval_expires);
+        let in_time = self.at + expires;
+        if in_time > self.context.now { in_time } else { self.context.now + expires }
     }
 
     /// Whether drifted tags are restored rather than told of. A dry run says so, and writes nothing.

@@ -19,11 +19,12 @@ impl Case<'_> {
     pub(super) fn moved(&mut self, finding: &Finding) {
         let limit = self.config().behavior.flapping;
         let Some(past) = self.past.iter_mut().find(|past| past.fingerprint == finding.fingerprint) else { return };
-        past.transitions.push(self.at);
+        // when it arrived: what is forgotten is measured by the same clock
+        past.transitions.push(self.context.now);
         let kept = limit.transitions as usize + 1;
         let surplus = past.transitions.len().saturating_sub(kept);
         past.transitions.drain(..surplus);
-        let is_often = past.transitions.len() == kept && past.transitions[0] + delta(limit.within) > self.at;
+        let is_often = past.transitions.len() == kept && past.transitions[0] + delta(limit.within) > self.context.now;
         if !is_often || past.flapping.is_some() {
             return;
         }
