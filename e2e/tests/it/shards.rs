@@ -45,6 +45,8 @@ const STATEMENTS: &[&str] = &[
     "WITH gone AS (FROM disappeared_since('7d')) SELECT g.key FROM gone g JOIN resources r USING (key) ORDER BY ALL",
     "SELECT key FROM history('r-004-00011') ORDER BY ALL",
     "FROM coverage SELECT * EXCLUDE (age) ORDER BY ALL",
+    "SELECT key, step, happened_at, rule, details ->> 'version' FROM replay('7d', 'now')",
+    "SELECT sum(versions) FROM replay_size('7d', 'now')",
     "SELECT r.type, (SELECT count(*) FROM change_log c WHERE c.type = r.type) FROM resources r GROUP BY ALL ORDER BY ALL",
 ];
 

@@ -152,17 +152,20 @@ WITH subject AS MATERIALIZED (
         json_object('channel', l.channel, 'outcome', l.outcome, 'attempts', l.attempts, 'error', l.error)
     FROM deliveries l
     JOIN decided d ON d.id = l.decision_id
+), answer AS (
+    SELECT
+        (SELECT list(DISTINCT sort || ' ' || meant ORDER BY sort || ' ' || meant) FROM meant) AS meant,
+        s.finding, s.decision_id, s.happened_at, s.step, s.step_id, s.details, k.key
+    FROM steps s
+    JOIN keys k USING (resource_id)
 )
-SELECT
-    (SELECT list(DISTINCT sort || ' ' || meant ORDER BY sort || ' ' || meant) FROM meant) AS meant,
-    s.finding, s.decision_id, s.happened_at, s.step, s.step_id, s.details, k.key
-FROM steps s
-JOIN keys k USING (resource_id)
+-- by columns of the answer: the rows of several shards are sorted once more
+FROM answer
 ORDER BY
-    k.key, s.finding NULLS FIRST, s.happened_at,
+    key, finding NULLS FIRST, happened_at,
     list_position(
-        ['observation', 'change', 'policy result', 'decision', 'approval', 'execution', 'delivery'], s.step
+        ['observation', 'change', 'policy result', 'decision', 'approval', 'execution', 'delivery'], step
     ),
-    s.step_id;
+    step_id;
 COMMENT ON MACRO TABLE explanation IS
 'Why: the whole chain of a finding, a decision, an execution, a change or all findings of a resource, given its id, the beginning of one, or the resource''s key, one step each in order: what was observed, what differed, which rule was violated, what was decided, approved, executed, and who was told. meant says what the text is the name of: where it is several, all are explained';

@@ -73,7 +73,7 @@ WITH lived AS MATERIALIZED (
     FROM given
 ), told AS (
     SELECT
-        g.resource_id, g.key, g.happened_at, 'version' AS step, NULL AS policy, NULL AS rule,
+        g.resource_id, g.key, g.happened_at, 'version' AS step, NULL AS rule,
         json_object(
             'at_start', g.at_start, 'gone', g.gone, 'version', version_text(g.current_version),
             'previous_version', version_text(g.previous_version), 'baseline', g.baseline,
@@ -89,7 +89,7 @@ WITH lived AS MATERIALIZED (
     LEFT JOIN counted c ON c.resource_id = g.resource_id AND c.detected_at = g.happened_at
     UNION ALL
     SELECT
-        v.resource_id, k.key, v.opened_at, 'violation', v.policy, v.rule,
+        v.resource_id, k.key, v.opened_at, 'violation', v.policy || ' ' || v.rule,
         json_object(
             'policy', v.policy, 'rule', v.rule, 'severity', v.severity, 'message', v.message,
             'opened_at', rfc3339(v.opened_at), 'closed_at', rfc3339(v.closed_at)
@@ -100,10 +100,11 @@ WITH lived AS MATERIALIZED (
         AND v.opened_at < instant(until) AND (v.closed_at IS NULL OR v.closed_at > instant(since))
         AND in_scope(k.account, k.region, k.type, account_like, region_like, type_like)
 )
-SELECT key, happened_at, step, details
+SELECT key, happened_at, step, rule, details
 FROM told
--- violations first: where a policy fails, what it found before stays
-ORDER BY resource_id, step DESC, happened_at, policy, rule;
+-- violations first: where a policy fails, what it found before stays. By columns of the answer: the rows of several
+-- shards are sorted once more
+ORDER BY key, step DESC, happened_at, rule;
 COMMENT ON MACRO TABLE replay IS
 'What policies were given between two times, resource by resource: the violations that were recorded (step violation), how it was at first (at_start), then each change with the resource it left behind (step version). Of so many parts of all resources the nth, from 0';
 
