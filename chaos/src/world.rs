@@ -215,11 +215,13 @@ async fn connect(url: &str) -> anyhow::Result<(Context, Client)> {
     Ok((ContextBuilder::new().timeout(ANSWER).ack_timeout(ANSWER).build(connected), client))
 }
 
-/// Everybody is told of everything, one by one: how much of a scan a breaker holds depends on how fast it comes.
+/// Everybody is told of everything, one by one and at once: how much of a scan a breaker holds depends on how fast it
+/// comes, and whether something is back in time on the clock, while what is replayed is years old.
 const CONFIG: &str = "\
 version: \"2.0\"
 provider: aws
 behavior:
+  grace_period: 0s
   breaker: {findings: 1000000, percent: 100, at_least: 1000000}
 policies:
   severity_actions: {critical: alert, warning: notify, info: audit}

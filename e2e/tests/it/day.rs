@@ -81,7 +81,6 @@ async fn a_day_of_operations() {
         notify info new aws/123456789012/us-east-1/ec2:instance/i-…: New resource lacks required tags (elava:managed, elava:owner, environment)
         notify info new aws/123456789012/us-east-1/ec2:network-interface/eni-…: New resource lacks required tags (elava:managed, elava:owner, environment)
         notify info new aws/123456789012/us-east-1/ec2:volume/vol-…: New resource lacks required tags (elava:managed, elava:owner, environment)
-        notify info new aws/123456789012/us-east-1/rds:snapshot/rds:orders-db-…-…-…-…-…: Resource disappeared
         notify warning new aws/123456789012/eu-west-1/ec2:instance/i-…: Managed resource has no owner tag
         notify warning new aws/123456789012/eu-west-1/ec2:snapshot/snap-…: Snapshot is not encrypted
         notify warning new aws/123456789012/eu-west-1/ec2:volume/vol-…: Managed resource has no owner tag
