@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::time::Duration;
 
+use chrono::Utc;
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -13,6 +14,8 @@ use elava_schemas::Timestamp;
 use crate::metrics::Metrics;
 use crate::{Batch, Failure, Lease, Output, Page, Rejection, Source, Stage};
 
+/// How often a stage is asked anew what is due.
+const ASKED_AGAIN: Duration = Duration::from_secs(1);
 /// How often a batch is tried before it is taken apart.
 pub(crate) const ATTEMPTS: u32 = 5;
 
@@ -134,6 +137,16 @@ fn rejected(page: &Page, failure: &Failure) -> impl Iterator<Item = Rejection> {
     error!(sequence = page.sequence, error, "cannot be handled");
     let reason = format!("failed {ATTEMPTS} times: {error}");
     page.lines().map(move |(line, _)| Rejection { sequence: page.sequence, line, reason: reason.clone() })
+}
+
+/// Until the stage has something to do though nothing arrives.
+pub(crate) async fn until_due<S: Stage>(stage: &S, source: &Source) {
+    loop {
+        match stage.due(source).map(|at| (at - Utc::now()).to_std().unwrap_or_default()) {
+            Some(Duration::ZERO) => return,
+            wait => tokio::time::sleep(wait.unwrap_or(ASKED_AGAIN).min(ASKED_AGAIN)).await,
+        }
+    }
 }
 
 /// 0.1 s, doubled each time, 10 s at most.

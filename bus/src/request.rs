@@ -23,6 +23,7 @@ use crate::nats::publish::Outgoing;
 use crate::nats::streams::{lease_stream, state_stream};
 use crate::nats::{Nats, NatsError, NatsOptions};
 use crate::service::{Endpoint, Service};
+use crate::tenure::group_of;
 use crate::{MAX_PAGE_BYTES, PARTITIONS, Stage, Stream, message_subject, reads};
 
 /// The header of every page of an answer: `more`, `ok` (the last one) or `error` (the body says why).
@@ -143,7 +144,36 @@ impl Client {
     /// # Errors
     /// When NATS cannot be reached.
     pub async fn connect(options: &NatsOptions) -> Result<Self, RequestError> {
-        Ok(Self { nats: Nats::connect("elava", options, Duration::from_secs(2)).await? })
+        Self::connect_as(User::Elava, options).await
+    }
+
+    /// The same, for a stage that asks another one.
+    ///
+    /// # Errors
+    /// When NATS cannot be reached.
+    pub async fn connect_as(user: User, options: &NatsOptions) -> Result<Self, RequestError> {
+        let name = match user {
+            User::Elava => "elava".to_owned(),
+            stage => format!("elava-{}", stage.name()),
+        };
+        Ok(Self { nats: Nats::connect(&name, options, Duration::from_secs(2)).await? })
+    }
+
+    /// Asks the instance of `stage` that has a partition.
+    ///
+    /// # Errors
+    /// [`RequestError`]; also where nobody has it.
+    pub async fn request_of(
+        &self,
+        (stage, partition): (User, u16),
+        subject: &str,
+        body: Bytes,
+    ) -> Result<Vec<Bytes>, RequestError> {
+        let served = self.groups(stage.name()).await?;
+        let groups = served.values().map(|group| group.groups).max();
+        let group = groups.map(|groups| group_of(partition, groups)).filter(|group| served.contains_key(group));
+        let group = group.ok_or_else(|| RequestError::Nobody(format!("{subject} for partition {partition}")))?;
+        self.request(&format!("{subject}.{group}"), body).await
     }
 
     /// Asks, and gathers the whole answer.
@@ -329,16 +359,22 @@ pub(crate) async fn answer_for<S: Stage>(
     group: Option<u16>,
     cancel: CancellationToken,
 ) -> Result<(), NatsError> {
-    let mut subjects = JoinSet::new();
-    for subject in stage.subjects() {
+    let name = S::SPEC.name;
+    let of_one = stage.subjects().iter().flat_map(|subject| {
         let own = group.map(|group| format!("{subject}.{group}"));
-        for asked_on in own.into_iter().chain([(*subject).to_owned()]) {
-            let asked = nats.client.queue_subscribe(asked_on.clone(), S::SPEC.name.to_owned()).await;
-            let asked = asked.map_err(|error| NatsError::request(format!("subscribing to {asked_on}"), error))?;
-            let endpoint = service.endpoint(&asked_on, S::SPEC.name);
-            let (client, stage) = (nats.client.clone(), Arc::clone(&stage));
-            subjects.spawn(answer_all(client, stage, subject, asked, endpoint, cancel.clone()));
-        }
+        own.into_iter().chain([(*subject).to_owned()]).map(|asked_on| (*subject, asked_on, name))
+    });
+    let of_all = stage.heard_by_all().iter().map(|subject| (*subject, (*subject).to_owned(), ""));
+    let mut subjects = JoinSet::new();
+    for (subject, asked_on, queue) in of_one.chain(of_all) {
+        let asked = match queue {
+            "" => nats.client.subscribe(asked_on.clone()).await,
+            queue => nats.client.queue_subscribe(asked_on.clone(), queue.to_owned()).await,
+        };
+        let asked = asked.map_err(|error| NatsError::request(format!("subscribing to {asked_on}"), error))?;
+        let endpoint = service.endpoint(&asked_on, queue);
+        let (client, stage) = (nats.client.clone(), Arc::clone(&stage));
+        subjects.spawn(answer_all(client, stage, subject, asked, endpoint, cancel.clone()));
     }
     drop(stage);
     while subjects.join_next().await.is_some() {}

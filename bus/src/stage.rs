@@ -45,6 +45,13 @@ pub trait Stage: Send + Sync + 'static {
         let _ = (source, lease);
     }
 
+    /// Called before this instance gives `source` back in good order, when no batch of it is being handled: what of its
+    /// state is not stored yet. Whoever takes it may repeat the last tick first, and drop what follows from that.
+    fn parting(&self, source: &Source) -> impl Future<Output = Vec<StateChange>> + Send {
+        let _ = source;
+        async { Vec::new() }
+    }
+
     /// This instance works on `source` no longer; what it remembers of it may be forgotten.
     fn left(&self, source: &Source) {
         let _ = source;
@@ -85,6 +92,11 @@ pub trait Stage: Send + Sync + 'static {
 
     /// NATS subjects on which requests are answered (core NATS, queue group = name).
     fn subjects(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Subjects on which every instance answers for itself; of several answers, the asker takes the first.
+    fn heard_by_all(&self) -> &'static [&'static str] {
         &[]
     }
 

@@ -28,7 +28,7 @@ pub fn message_subject(message: &Message) -> String {
         Message::Approval(_) => "elava.approval".to_owned(),
         Message::DeadLetter(m) => format!("elava.dead.{}", token(&m.stage)),
         Message::ScanRequest(_) => crate::ask::SCAN.to_owned(),
-        Message::EvaluationRequest(_) => "elava.evaluation.request".to_owned(),
+        Message::EvaluationRequest(_) => crate::ask::EVALUATE.to_owned(),
     }
 }
 

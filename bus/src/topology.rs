@@ -40,8 +40,13 @@ pub(crate) const STORED: [(Stream, &str, Option<User>); 8] = [
 ];
 
 /// Requests over core NATS, and who answers them.
-pub(crate) const ASKED: [(&str, User); 3] =
-    [(ask::QUERY, User::Detector), (ask::EXPORT, User::Detector), (ask::SCAN, User::Observer)];
+pub(crate) const ASKED: [(&str, User); 5] = [
+    (ask::QUERY, User::Detector),
+    (ask::EXPORT, User::Detector),
+    (ask::CURRENT, User::Detector),
+    (ask::EVALUATE, User::Enforcer),
+    (ask::SCAN, User::Observer),
+];
 
 /// The subjects of requests.
 pub mod ask {
@@ -49,6 +54,10 @@ pub mod ask {
     pub const QUERY: &str = "elava.history.query";
     /// A copy of the history is wanted.
     pub const EXPORT: &str = "elava.history.export";
+    /// Current resources are wanted, as policies are given them; of the detector that has their partition.
+    pub const CURRENT: &str = "elava.history.current";
+    /// All of them, or one, are to be evaluated again.
+    pub const EVALUATE: &str = "elava.evaluation.request";
     /// A scan is wanted.
     pub const SCAN: &str = "elava.scan.request";
 }

@@ -2,12 +2,13 @@
 //!
 //! Every finding that a scan opens waits a moment for more of the same ([`Quiet::Settling`]). When there are too many of
 //! one sort (the same cause, policy and rule), one alert is sent and they are held ([`Quiet::Held`]) until a person
-//! releases them, or they are over. Counted are the findings themselves: whatever is read again counts once.
+//! releases them, or they are over; or one says that they are not told ([`Quiet::Denied`]). Counted are the findings themselves: whatever is read again counts once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use elava_schemas::config::Breaker;
 use elava_schemas::{Decision, DecisionId, FindingId, IdHasher, ResourceKey, ScanId, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::decide::{Context, Tripped, What, about, told, trip};
@@ -21,8 +22,20 @@ const BREAKER: &str = "breaker.";
 /// The id that stands for all resources of a scope.
 const ALL: &str = "*";
 
-/// Whose approval releases what.
-pub(crate) type Releases = HashMap<DecisionId, String>;
+/// What a person has said of a decision, as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Word {
+    pub(crate) by: String,
+    pub(crate) at: Timestamp,
+    /// Not to be told, instead of to be told.
+    #[serde(default)]
+    pub(crate) denied: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+}
+
+/// What people have said, by decision.
+pub(crate) type Words = HashMap<DecisionId, Word>;
 
 /// Whether a state key is that of breakers.
 pub(crate) fn is_breaker(key: &str) -> bool {
@@ -50,9 +63,14 @@ pub(crate) fn holds(entry: &Entry) -> bool {
     entry.findings.iter().any(|finding| matches!(finding.quiet, Some(Quiet::Held { .. })))
 }
 
-/// Who has released what a breaker holds.
-pub(crate) fn released<'a>(entry: &Entry, releases: &'a Releases) -> Option<&'a String> {
-    entry.findings.iter().flat_map(told).find_map(|decision| releases.get(&decision))
+/// Whether anybody has said what is to become of what breakers hold.
+pub(crate) fn is_answered(entry: &Entry, words: &Words) -> bool {
+    entry.findings.iter().any(|alarm| answer(alarm, words).is_some())
+}
+
+/// What was said last of what a breaker holds.
+fn answer<'a>(alarm: &Finding, words: &'a Words) -> Option<&'a Word> {
+    told(alarm).filter_map(|decision| words.get(&decision)).max_by_key(|word| word.at)
 }
 
 fn waiting(finding: &Finding) -> Option<(Timestamp, Option<u64>)> {
@@ -188,37 +206,19 @@ fn peak(alarm: &Finding) -> usize {
     held.and_then(|held| usize::try_from(held).ok()).unwrap_or_default()
 }
 
-/// Tells what was released, and ends breakers that hold nothing any more, or too little.
-pub(crate) fn recount(draft: &mut Draft<'_>, context: &Context<'_>, releases: &Releases) -> Vec<Decision> {
-    let breakers: Vec<(String, Finding, Option<String>)> = draft
-        .entries()
-        .filter(|(key, _)| is_breaker(key))
-        .flat_map(|(key, entry)| {
-            let of = |finding: &Finding| {
-                let by = told(finding).find_map(|decision| releases.get(&decision)).cloned();
-                (key.clone(), finding.clone(), by)
-            };
-            entry.findings.iter().map(of).collect::<Vec<_>>()
-        })
-        .collect();
+/// Tells what was released, and ends breakers that are answered, that hold nothing any more, or too little.
+pub(crate) fn recount(draft: &mut Draft<'_>, context: &Context<'_>, words: &Words) -> Vec<Decision> {
+    let breakers = draft.entries().filter(|(key, _)| is_breaker(key));
+    let alarms: Vec<(String, Finding)> =
+        breakers.flat_map(|(key, entry)| entry.findings.iter().map(|alarm| (key.clone(), alarm.clone()))).collect();
     let mut decisions = Vec::new();
-    for (key, alarm, by) in breakers {
+    for (key, alarm) in alarms {
         let is_held = |finding: &Finding| is_held_by(finding, &alarm.fingerprint);
         let held = keys(draft, is_held);
-        let (message, note) = match &by {
-            Some(by) => (format!("Released by {by}"), Some(("released_by", Value::from(by.as_str())))),
-            None if held.is_empty() => ("All that was held back is over".to_owned(), None),
-            None if held.len() < (context.config.behavior.breaker.at_least as usize).min(peak(&alarm).div_ceil(2)) => {
-                ("Most of what was held back is over; the rest is told".to_owned(), None)
-            }
-            None => continue,
-        };
-        let mut note: serde_json::Map<String, Value> =
-            note.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        note.insert("held_by".to_owned(), alarm.fingerprint.as_str().into());
+        let Some((message, what)) = end(&alarm, held.len(), answer(&alarm, words), context) else { continue };
         for key in held {
             let entry = draft.entry(&key).cloned().unwrap_or_default();
-            let (told, entry) = about(entry, context, is_held, &What::Tell(note.clone()));
+            let (told, entry) = about(entry, context, is_held, &what);
             decisions.extend(told);
             draft.put(key, entry);
         }
@@ -229,6 +229,27 @@ pub(crate) fn recount(draft: &mut Draft<'_>, context: &Context<'_>, releases: &R
         draft.put(key, entry);
     }
     decisions
+}
+
+/// Why an alarm is over, if it is, and what becomes of what it holds still.
+fn end(alarm: &Finding, held: usize, word: Option<&Word>, context: &Context<'_>) -> Option<(String, What)> {
+    let breaker = &alarm.fingerprint;
+    let tell = |note: Option<(&str, &str)>| {
+        let note = note.into_iter().chain([("held_by", breaker.as_str())]);
+        What::Tell(note.map(|(name, value)| (name.to_owned(), Value::from(value))).collect())
+    };
+    let few = (context.config.behavior.breaker.at_least as usize).min(peak(alarm).div_ceil(2));
+    match word {
+        Some(Word { by, denied: true, reason, .. }) => {
+            let because = reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
+            let quiet = Quiet::Denied { breaker: breaker.clone(), by: by.clone(), reason: reason.clone() };
+            Some((format!("Denied by {by}{because}; what was held back is not told"), What::Hold(quiet)))
+        }
+        Some(Word { by, .. }) => Some((format!("Released by {by}"), tell(Some(("released_by", by))))),
+        None if held == 0 => Some(("All that was held back is over".to_owned(), tell(None))),
+        None if held < few => Some(("Most of what was held back is over; the rest is told".to_owned(), tell(None))),
+        None => None,
+    }
 }
 
 fn is_held_by(finding: &Finding, alarm: &FindingId) -> bool {

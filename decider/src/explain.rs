@@ -352,8 +352,8 @@ mod tests {
               setting  behavior.remind_after.warning: 7d (default)
                        off: nobody is reminded
 
-            audit, warning, expired: Tags drifted (Owner removed): instance i-1 (ec2:instance, r)
-              dec_7553041799d3bdc58bf264988504254e about fnd_84ba975d7e70f38d0db717d13faf7542, because of chg_1
+            notify, warning, expired: Tags drifted (Owner removed): instance i-1 (ec2:instance, r)
+              dec_ca4994d88d2028f6dd70b26ec3fe5a52 about fnd_84ba975d7e70f38d0db717d13faf7542, because of chg_1
               row      tag drift: enforce_policy where remediation is on, else told
               setting  change_detection.alert_on.tag_drift: warning (default)
                        critical: an alert; warning, info: told as such; off: only recorded

@@ -102,6 +102,9 @@ pub struct Finding {
     /// How often they were.
     #[serde(default)]
     pub reminders: u32,
+    /// How often an exception has begun to cover it.
+    #[serde(default)]
+    pub suppressions: u32,
     /// When it counts as how things are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
@@ -134,6 +137,16 @@ pub enum Quiet {
     Held {
         /// The finding of the breaker.
         breaker: FindingId,
+    },
+    /// One of too many that one scan showed, and a person has said that nobody is to be told.
+    Denied {
+        /// The finding of the breaker.
+        breaker: FindingId,
+        /// Who.
+        by: String,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// An exception covers it.
     Suppressed {

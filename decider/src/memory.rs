@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
 use elava_bus::{Failure, Source, StateChange};
-use elava_schemas::{ScanId, Timestamp};
+use elava_schemas::{ResourceKey, ScanId, Timestamp};
 use tracing::warn;
 
 use crate::decide::Context;
@@ -26,6 +26,8 @@ pub(crate) struct Memory {
     entries: HashMap<String, Entry>,
     /// When something follows from the time, and for which entry.
     due: BTreeSet<(Timestamp, String)>,
+    /// The keys of the entries of breakers.
+    alarms: BTreeSet<String>,
     /// Of which scan of a scope more is waited for.
     pub(crate) settling: HashMap<String, ScanId>,
     /// When what breakers hold is counted again.
@@ -63,6 +65,15 @@ pub(crate) struct Draft<'a> {
 impl<'a> Draft<'a> {
     pub(crate) fn new(memory: &'a Memory) -> Self {
         Self { memory, changed: HashMap::new(), settling: memory.settling.clone() }
+    }
+
+    /// The scan of a resource's scope of which nothing more comes, because another one has begun.
+    pub(crate) fn settled_before(&self, key: &ResourceKey, scan: Option<&ScanId>) -> Option<ScanId> {
+        // most of the time nothing waits, and no text is made of the scope
+        if self.settling.is_empty() {
+            return None;
+        }
+        self.settling.get(&breaker::scope_of(key)).filter(|settling| scan != Some(*settling)).cloned()
     }
 
     /// The entry of a state key, as it is by now.
@@ -111,7 +122,7 @@ impl Memory {
 
     /// Whether any breaker has tripped and not ended.
     pub(crate) fn breakers(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(|(key, _)| breaker::is_breaker(key)).map(|(_, entry)| entry)
+        self.alarms.iter().filter_map(|key| self.entries.get(key))
     }
 
     /// Takes back the last batch if it is given again.
@@ -183,6 +194,13 @@ impl Memory {
     fn set(&mut self, key: String, entry: Option<Entry>, context: &Context<'_>) -> Option<Entry> {
         let due_of = |entry: &Entry| due(entry, context).into_iter().chain(breaker::settles_at(entry)).min();
         let before = self.entries.remove(&key);
+        if breaker::is_breaker(&key) {
+            if entry.is_some() {
+                self.alarms.insert(key.clone())
+            } else {
+                self.alarms.remove(&key)
+            };
+        }
         if let Some(at) = before.as_ref().and_then(due_of) {
             self.due.remove(&(at, key.clone()));
         }

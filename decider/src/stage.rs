@@ -13,9 +13,8 @@ use elava_bus::{
 use elava_schemas::config::Config;
 use elava_schemas::exceptions::ExceptionsError;
 use elava_schemas::{Approval, Decision, DecisionId, Kind, Message, ResourceKey, ScanId, Timestamp, Verdict};
-use serde::{Deserialize, Serialize};
 
-use crate::breaker::{self, Releases, Settled};
+use crate::breaker::{self, Settled, Word, Words};
 use crate::decide::Context;
 use crate::exceptions::{Exceptions, LiveExceptions};
 use crate::finding::{Driver, Entry, state_key};
@@ -33,15 +32,8 @@ pub struct Decider {
     config: Config,
     exceptions: LiveExceptions,
     sources: Mutex<HashMap<Source, Arc<Mutex<Memory>>>>,
-    /// What people approve is read from a stream of its own, in every group.
-    approvals: Mutex<HashMap<Source, HashMap<String, Given>>>,
-}
-
-/// An approval, as it is kept.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Given {
-    by: String,
-    at: Timestamp,
+    /// What people approve and deny is read from a stream of its own, in every group.
+    approvals: Mutex<HashMap<Source, Words>>,
 }
 
 impl Decider {
@@ -87,7 +79,7 @@ impl Decider {
                 Message::PolicyResult(result) => (Driver::Policy, &result.resource_key, result.id.as_str()),
                 Message::Execution(execution) => (Driver::Execution, &execution.resource_key, execution.id.as_str()),
                 Message::Approval(approval) => {
-                    approvals.extend(self.approved(&batch.source, approval));
+                    approvals.extend(self.said(&batch.source, approval));
                     continue;
                 }
                 _ => continue,
@@ -109,9 +101,7 @@ impl Decider {
             }
             let context = Context { now: page.received_at, ..context };
             // The scans of a scope come one after the other: of the last one, nothing more comes.
-            if let Some(settled) =
-                draft.settling.get(&breaker::scope_of(key)).filter(|scan| scan_of(&message) != Some(scan)).cloned()
-            {
+            if let Some(settled) = draft.settled_before(key, scan_of(&message)) {
                 let told = breaker::settle(&mut draft, &context, Settled::Scan(&settled));
                 told.into_iter().for_each(|decision| output.emit(page.sequence, decision));
             }
@@ -143,30 +133,30 @@ impl Decider {
         output
     }
 
-    /// Remembers what a person has approved, and forgets what was approved long ago.
-    fn approved(&self, source: &Source, approval: &Approval) -> Vec<StateChange> {
-        if approval.verdict != Verdict::Approved {
+    /// Remembers what a person has said, and forgets what was said long ago.
+    fn said(&self, source: &Source, approval: &Approval) -> Vec<StateChange> {
+        if approval.verdict == Verdict::Undo {
             return Vec::new();
         }
         let mut all = lock(&self.approvals);
         let known = all.entry(source.clone()).or_default();
-        let given = Given { by: approval.by.clone(), at: approval.at };
-        let value = serde_json::to_vec(&given).expect("texts serialise");
-        let id = approval.decision_id.to_string();
+        let id = &approval.decision_id;
+        if known.get(id).is_some_and(|word| word.at > approval.at) {
+            return Vec::new();
+        }
+        let Approval { by, reason, at, .. } = approval.clone();
+        let word = Word { by, at, denied: approval.verdict == Verdict::Denied, reason };
+        let value = serde_json::to_vec(&word).expect("texts serialise");
         let mut state = vec![StateChange { key: format!("{APPROVAL}{id}"), value: Some(value.into()) }];
-        for (id, _) in known.extract_if(|_, old| old.at + APPROVALS_KEPT < approval.at) {
+        for (id, _) in known.extract_if(|_, old| old.at + APPROVALS_KEPT < at) {
             state.push(StateChange { key: format!("{APPROVAL}{id}"), value: None });
         }
-        known.insert(id, given);
+        known.insert(id.clone(), word);
         state
     }
 
-    fn releases(&self) -> Releases {
-        let all = lock(&self.approvals);
-        let of_source = |known: &HashMap<String, Given>| {
-            known.iter().map(|(id, given)| (DecisionId::from(id.clone()), given.by.clone())).collect::<Vec<_>>()
-        };
-        all.values().flat_map(of_source).collect()
+    fn words(&self) -> Words {
+        lock(&self.approvals).values().flatten().map(|(id, word)| (id.clone(), word.clone())).collect()
     }
 
     /// What follows from the time alone; where nothing more can come, what waits for more is told as well.
@@ -183,8 +173,7 @@ impl Decider {
         }
         let settled = if is_last { Settled::All } else { Settled::InTime };
         decisions.extend(breaker::settle(&mut draft, &context, settled));
-        let releases = self.releases();
-        decisions.extend(breaker::recount(&mut draft, &context, &releases));
+        decisions.extend(breaker::recount(&mut draft, &context, &self.words()));
         let mut output = Output::default();
         decisions.into_iter().for_each(|decision| output.emit(0, decision));
         let Draft { changed, settling, .. } = draft;
@@ -264,11 +253,11 @@ impl Stage for Decider {
         let memory = lock(&memory);
         let is_stale = memory.generation != self.exceptions.current().generation;
         let mut breakers = memory.breakers().peekable();
-        let is_released = breakers.peek().is_some() && {
-            let releases = self.releases();
-            breakers.any(|entry| breaker::released(entry, &releases).is_some())
+        let is_answered = breakers.peek().is_some() && {
+            let words = self.words();
+            breakers.any(|entry| breaker::is_answered(entry, &words))
         };
-        if is_stale || is_released { Some(Timestamp::UNIX_EPOCH) } else { memory.due() }
+        if is_stale || is_answered { Some(Timestamp::UNIX_EPOCH) } else { memory.due() }
     }
 
     async fn tick(&self, source: &Source, now: Timestamp) -> Result<Output, Failure> {
@@ -295,7 +284,7 @@ impl Stage for Decider {
     ) -> Result<Resume, Failure> {
         let exceptions = self.exceptions.current();
         let approvals = state.iter().filter_map(|(key, value)| {
-            let id = key.strip_prefix(APPROVAL)?.to_owned();
+            let id = DecisionId::from(key.strip_prefix(APPROVAL)?.to_owned());
             Some((id, serde_json::from_slice(value).ok()?))
         });
         lock(&self.approvals).insert(source.clone(), approvals.collect());

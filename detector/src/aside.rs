@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use elava_schemas::CurrentRequest;
 use serde::Serialize;
 use tokio::task::{JoinError, spawn_blocking};
 
@@ -64,6 +66,13 @@ impl Aside {
         self.run(&self.questions, move |history, _| query::lines(history, &query)).await
     }
 
+    /// Current resources as policies are given them: what the answer begins with, and a line each.
+    pub(crate) async fn current(&self, request: CurrentRequest) -> Result<Vec<Bytes>, AsideError> {
+        let (head, lines) = self.run(&self.questions, move |history, _| history.current(&request)).await?;
+        let head = Bytes::from(serde_json::to_vec(&head).expect("it has string keys"));
+        Ok(std::iter::once(head).chain(lines.into_iter().map(Bytes::from)).collect())
+    }
+
     /// Makes an export, unless another one is being made.
     pub(crate) async fn export(&self, request: ExportRequest, shard: Shard) -> Result<Vec<Written>, AsideError> {
         let export = request.below(&self.exports, shard)?;
@@ -113,8 +122,8 @@ impl Aside {
 }
 
 /// The lines of an answer.
-pub(crate) fn lines<T: Serialize>(rows: Vec<T>) -> Result<Vec<bytes::Bytes>, String> {
-    let line = |row| serde_json::to_vec(&row).map(bytes::Bytes::from).map_err(|error| error.to_string());
+pub(crate) fn lines<T: Serialize>(rows: Vec<T>) -> Result<Vec<Bytes>, String> {
+    let line = |row| serde_json::to_vec(&row).map(Bytes::from).map_err(|error| error.to_string());
     rows.into_iter().map(line).collect()
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use elava_bus::cli::chain;
 use elava_bus::{
-    Batch, Consumes, Emit, Failure, Output, Peers, Position, Rejection, Resume, Source, Stage, StageSpec, Stream,
+    Batch, Consumes, Emit, Failure, Output, Peers, Position, Rejection, Resume, Source, Stage, StageSpec, Stream, ask,
 };
 use elava_schemas::config::{Config, RetentionRule};
 use elava_schemas::{Kind, Timestamp};
@@ -197,7 +197,7 @@ impl Stage for Detector {
     }
 
     fn subjects(&self) -> &'static [&'static str] {
-        &[QUERY_SUBJECT, EXPORT_SUBJECT]
+        &[QUERY_SUBJECT, EXPORT_SUBJECT, ask::CURRENT]
     }
 
     fn about(&self) -> Option<String> {
@@ -208,6 +208,10 @@ impl Stage for Detector {
         if subject == EXPORT_SUBJECT {
             let request = ExportRequest::parse(&body).map_err(|error| chain(&error))?;
             return lines(self.aside.export(request, self.shard).await.map_err(|error| chain(&error))?);
+        }
+        if subject == ask::CURRENT {
+            let request = serde_json::from_slice(&body).map_err(|error| format!("bad request: {error}"))?;
+            return self.aside.current(request).await.map_err(|error| chain(&error));
         }
         let query = Query::parse(&body).map_err(|error| chain(&error))?;
         if self.shard.of > 1 {

@@ -10,6 +10,7 @@ mod messages;
 mod moto;
 mod nats;
 mod pipeline;
+mod receiver;
 mod rows;
 mod stand_in;
 
@@ -21,6 +22,7 @@ pub use messages::{publish, publish_raw, stored};
 pub use moto::Moto;
 pub use nats::{guarded, key, server};
 pub use pipeline::{Pipeline, STAGES, pipe};
+pub use receiver::Receiver;
 pub use rows::{Estate, scan_lines};
 pub use stand_in::StandIn;
 

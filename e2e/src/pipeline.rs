@@ -79,6 +79,9 @@ impl Pipeline {
         let output = self.folder.path().join(format!("{stage}.out"));
         let output = std::fs::OpenOptions::new().create(true).append(true).open(output).expect("a file for its output");
         let mut command = stage_command(stage, &self.db());
+        if stage == "enforcer" && !extra.contains(&"--policies") {
+            command.args(["--policies", "policies"]);
+        }
         command.args(["--nats", &self.url]).args(extra).envs(self.environment.iter().cloned()).stdout(output);
         if !extra.contains(&"--health-addr") {
             command.args(["--health-addr", "off"]);
@@ -175,9 +178,6 @@ fn stage_command(stage: &str, db: &Path) -> Command {
     match stage {
         "detector" => {
             command.arg("--db").arg(db);
-        }
-        "enforcer" => {
-            command.args(["--policies", "policies"]);
         }
         "notifier" => {
             command.args(["--format", "ndjson"]);

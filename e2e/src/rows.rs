@@ -40,6 +40,14 @@ impl Estate {
         }
         estate
     }
+
+    /// With what another one has besides.
+    pub fn add(&mut self, other: &Self) {
+        let new = other.scopes.iter().filter(|scope| !self.scopes.contains(scope)).cloned().collect::<Vec<_>>();
+        let is_new = |resource: &&Resource| new.contains(&resource.key.scope());
+        self.resources.extend(other.resources.iter().filter(is_new).cloned());
+        self.scopes.extend(new);
+    }
 }
 
 /// The lines of one complete scan of every scope at `at`.

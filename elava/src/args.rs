@@ -8,9 +8,10 @@ use elava_detector::{Query, ScopeFilter};
 
 use crate::command::{
     CommandError, approvals::ApprovalsArgs, approve::WordArgs, audit::AuditArgs, changes::ChangesArgs, cost::CostArgs,
-    coverage::CoverageArgs, diff::DiffArgs, exceptions::ExceptionsArgs, explain::ExplainArgs, export::ExportArgs,
-    flapping::FlappingArgs, history::HistoryArgs, nats::NatsCommand, orphans::OrphansArgs, replay::ReplayArgs,
-    resources::ResourcesArgs, scan::ScanArgs, status::StatusArgs, summary::SummaryArgs, violations::ViolationsArgs,
+    coverage::CoverageArgs, diff::DiffArgs, evaluate::EvaluateArgs, exceptions::ExceptionsArgs, explain::ExplainArgs,
+    export::ExportArgs, flapping::FlappingArgs, history::HistoryArgs, nats::NatsCommand, orphans::OrphansArgs,
+    replay::ReplayArgs, resources::ResourcesArgs, scan::ScanArgs, status::StatusArgs, summary::SummaryArgs,
+    violations::ViolationsArgs,
 };
 use crate::show::{Format, FormatArgs};
 use crate::sql::SqlArgs;
@@ -96,6 +97,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Scan now
     Scan(ScanArgs),
+    /// Have policies look at current resources again now, all or one
+    Evaluate(EvaluateArgs),
     /// What the NATS server needs: users with their permissions, and streams
     #[command(subcommand)]
     Nats(NatsCommand),

@@ -45,6 +45,7 @@ async fn go(command: Command) -> anyhow::Result<Finished> {
         Command::Export(args) => args.run().await?,
         Command::Replay(args) => args.run().await?,
         Command::Scan(args) => args.run().await?,
+        Command::Evaluate(args) => args.run().await?,
         Command::Nats(command) => command.run().await?,
     }
     Ok(Finished::Clean)

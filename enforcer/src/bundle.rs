@@ -19,6 +19,9 @@ const DECIDING: &str = "day2";
 const SETS: [(&str, Severity); 3] =
     [("info", Severity::Info), ("warn", Severity::Warning), ("deny", Severity::Critical)];
 
+/// What of the input depends on when it is made, and the engine's own clock.
+const TIME: [&str; 5] = ["now", "resource_age_days", "changes_7d", "changes_30d", "time"];
+
 /// Why a folder is not a bundle.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
@@ -52,6 +55,8 @@ pub struct Bundle {
     hash: String,
     packages: Vec<Package>,
     templates: Engines,
+    reads_time: bool,
+    reads_previous: bool,
     /// Engines not in use: evaluating needs them to itself, and cloning them costs more than a rule.
     idle: Mutex<Vec<Engines>>,
 }
@@ -134,7 +139,28 @@ impl Bundle {
             if alone { engine(&needed, dialect, |_| ()) } else { Ok(whole.clone()) }
         };
         let templates = packages.iter().map(template).collect::<Result<_, _>>()?;
-        Ok(Self { hash: files.hash(), packages, templates, idle: Mutex::default() })
+        let policies = || deciding.iter().filter(|file| file.role == Role::Policy);
+        let reads = |words: &[&str]| policies().any(|file| words.iter().any(|word| names(&file.text, word)));
+        Ok(Self {
+            hash: files.hash(),
+            packages,
+            templates,
+            reads_time: reads(&TIME),
+            reads_previous: reads(&["previous"]),
+            idle: Mutex::default(),
+        })
+    }
+
+    /// Whether a policy may say something else of the same resource at another time.
+    #[must_use]
+    pub fn reads_time(&self) -> bool {
+        self.reads_time
+    }
+
+    /// Whether a policy may look at how a resource was before its last change.
+    #[must_use]
+    pub fn reads_previous(&self) -> bool {
+        self.reads_previous
     }
 
     /// A hash of the policies and their data.
@@ -183,6 +209,15 @@ fn stays_out_of_packages(text: &str) -> bool {
         let (before, after) = (&text[..at], &text[at + data.len()..]);
         let name = after.strip_prefix('.').map(|rest| rest.split(|c| !word(c)).next().unwrap_or_default());
         before.ends_with(word) || after.starts_with(word) || name.is_some_and(|name| !matches!(name, "" | DECIDING))
+    })
+}
+
+/// Whether a word stands in a policy; in comments and texts it does no harm.
+fn names(text: &str, word: &str) -> bool {
+    let of_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + word.len()..]);
+        !before.ends_with(of_word) && !after.starts_with(of_word)
     })
 }
 

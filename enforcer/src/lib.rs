@@ -3,6 +3,7 @@
 //! No policy lives in Rust: this crate finds the policy files, builds the input document, asks the
 //! engine and turns what it says into results. A policy that fails is an error, never a pass.
 
+mod again;
 mod annotations;
 pub mod backtest;
 mod bundle;
@@ -10,6 +11,7 @@ mod check;
 mod engine;
 mod evaluate;
 mod files;
+mod given;
 pub mod input;
 mod live;
 mod rego_test;
@@ -20,6 +22,7 @@ pub use check::check;
 pub use engine::{Dialect, RegoError};
 pub use evaluate::Verdict;
 pub use files::PolicyFiles;
+pub use given::RowError;
 pub use live::LiveBundle;
 pub use rego_test::{TestCount, run_tests};
 pub use stage::Enforcer;

@@ -36,9 +36,6 @@ impl LiveBundle {
     ///
     /// The contents are compared, not the times of the files: a bundle is a few hundred kilobytes,
     /// and a ConfigMap or a restored file can change without a newer time.
-    ///
-    /// Here a re-evaluation of all current resources belongs. The enforcer sees changes only: it
-    /// will ask the detector, by an `evaluation_request` with no key, to send them again.
     pub fn look(&self) -> bool {
         let outcome = match PolicyFiles::read(&self.path) {
             Ok(files) if files.hash() == self.current().hash() => {

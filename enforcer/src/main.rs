@@ -54,5 +54,10 @@ async fn go(args: Args) -> anyhow::Result<Finished> {
         return Ok(Finished::Clean);
     }
     tokio::spawn(LiveBundle::follow(Arc::downgrade(&live)));
-    Ok(elava_bus::run(&args.bus, Enforcer::new(&config, live)).await?)
+    let enforcer = Enforcer::new(&config, live);
+    let enforcer = match args.bus.nats_options() {
+        Some(options) => enforcer.asking(options, &config),
+        None => enforcer,
+    };
+    Ok(elava_bus::run(&args.bus, enforcer).await?)
 }

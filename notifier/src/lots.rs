@@ -55,10 +55,10 @@ impl Lots {
         self.order.into_iter().filter_map(part).collect()
     }
 
-    /// Whether this batch brought something else of a decision's finding for a channel.
-    pub(crate) fn waits(&self, desk: usize, decision: &Decision) -> bool {
+    /// Whether this batch brought something of a finding for a channel.
+    pub(crate) fn waits(&self, desk: usize, finding: &FindingId) -> bool {
         let of_desk = self.members.iter().filter(|((index, _), _)| *index == desk);
-        of_desk.flat_map(|(_, members)| members).any(|member| member.finding == decision.finding)
+        of_desk.flat_map(|(_, members)| members).any(|member| member.finding == *finding && !member.over)
     }
 }
 
@@ -76,6 +76,7 @@ pub(crate) fn member(order: u64, page: &Page, decision: &Decision, full: Option<
         decision: full,
         over: false,
         receipt: None,
+        claimed: false,
     }
 }
 

@@ -5,6 +5,7 @@ mod told;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use bytes::Bytes;
+use chrono::TimeDelta;
 use elava_bus::{Failure, StateChange};
 use elava_schemas::{Decision, DecisionId, DecisionState, FindingId, ResourceKey, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,8 @@ use tracing::warn;
 
 use told::Told;
 
+/// The cause of a breaker's alert.
+pub(crate) const BREAKER: &str = "breaker";
 /// The key of the state's format.
 const FORMAT: &str = "format";
 const FORMAT_VERSION: u32 = 1;
@@ -21,16 +24,48 @@ const SEEN: usize = 10_000;
 const ENTRY_BYTES: usize = 256 * 1024;
 
 /// What belongs together on one channel, and waits for the same.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Lot {
     /// Cause, policy, rule and state.
     pub(crate) key: String,
     pub(crate) owner: Option<String>,
     pub(crate) critical: bool,
+    /// What more of it is to be expected, which is waited for.
+    #[serde(default, skip_serializing_if = "Expected::is_usual")]
+    pub(crate) expected: Expected,
     /// Told only then.
     pub(crate) until: Option<Timestamp>,
     /// Told as one message of quiet hours, whatever it is.
     pub(crate) digest: bool,
+}
+
+/// What more of the same is to be expected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Expected {
+    /// What comes at once.
+    #[default]
+    Usual,
+    /// Policies look again at what has not changed: more comes for as long as they do.
+    Evaluation,
+    /// What has gone wrong with one scan of an account goes wrong with its others, which end one after the other.
+    Breakers,
+}
+
+impl Expected {
+    fn is_usual(&self) -> bool {
+        *self == Self::Usual
+    }
+
+    /// Of what there is more when this has come.
+    pub(crate) fn with(decision: &Decision) -> Self {
+        let text = |name: &str| decision.metadata.get(name).and_then(|value| value.as_str());
+        match (text("cause"), text("trigger")) {
+            (Some(BREAKER), _) => Self::Breakers,
+            (_, Some(_)) => Self::Evaluation,
+            _ => Self::Usual,
+        }
+    }
 }
 
 /// What one batch added to a lot: one entry of the state.
@@ -65,6 +100,16 @@ pub(crate) struct Member {
     /// Told; the receipt is not stored yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) receipt: Option<Receipt>,
+    /// Somebody is about to tell it.
+    #[serde(skip)]
+    pub(crate) claimed: bool,
+}
+
+impl Member {
+    /// Whether it can be told.
+    pub(crate) fn waits(&self) -> bool {
+        self.receipt.is_none() && !self.claimed
+    }
 }
 
 /// The page that brought a decision.
@@ -88,9 +133,6 @@ pub(crate) struct Receipt {
     pub(crate) thread: Option<String>,
 }
 
-/// Where a member is: the slot of its parcel, and its place there.
-pub(crate) type Spot = (u64, usize);
-
 /// Everything of one source.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
@@ -106,6 +148,10 @@ pub(crate) struct Memory {
     seen: (HashSet<DecisionId>, VecDeque<DecisionId>),
     next: u64,
     changed: Changed,
+    /// Whether receipts came that are not stored yet.
+    pub(crate) has_news: bool,
+    /// What this time led to may be asked for again: receipts are later.
+    pub(crate) ticked: Timestamp,
 }
 
 /// What is to be stored.
@@ -175,6 +221,7 @@ impl Memory {
     /// What is to be stored since it was last asked.
     pub(crate) fn changes(&mut self) -> Vec<StateChange> {
         let changed = std::mem::take(&mut self.changed);
+        self.has_news = false;
         let json =
             |value: serde_json::Result<Vec<u8>>| Bytes::from(value.expect("it has string keys and finite numbers"));
         let mut changes = Vec::new();
@@ -262,7 +309,7 @@ impl Memory {
             if parcel.channel != channel || parcel.lot.until.is_none() || parcel.lot == *lot {
                 continue;
             }
-            let waits = |member: &Member| member.finding == *finding && member.receipt.is_none() && !member.over;
+            let waits = |member: &Member| member.finding == *finding && member.waits() && !member.over;
             if !parcel.members.iter().any(waits) {
                 continue;
             }
@@ -283,32 +330,54 @@ impl Memory {
         }
     }
 
-    /// Whether something of a finding waits for a channel.
+    /// Whether something of a finding waits for a channel, or was told and that is not noted yet.
     pub(crate) fn waits(&self, finding: &FindingId, channel: &str) -> bool {
-        let waits = |member: &Member| member.finding == *finding && member.receipt.is_none();
-        self.held.contains_key(finding)
-            && self.parcels.values().any(|parcel| parcel.channel == channel && parcel.members.iter().any(waits))
+        self.of(finding, channel).any(|member| !member.over)
+    }
+
+    /// Everything of a finding that is held for a channel.
+    fn of(&self, finding: &FindingId, channel: &str) -> impl Iterator<Item = &Member> {
+        let held = self.held.contains_key(finding).then_some(&self.parcels);
+        let parcels = held.into_iter().flat_map(BTreeMap::values).filter(move |parcel| parcel.channel == channel);
+        parcels.flat_map(|parcel| &parcel.members).filter(move |member| member.finding == *finding)
+    }
+
+    /// The members of a channel with these numbers, to be changed.
+    fn numbered<'a>(
+        &'a mut self,
+        channel: &'a str,
+        orders: &'a BTreeSet<u64>,
+    ) -> impl Iterator<Item = (u64, &'a mut Member)> {
+        let parcels = self.parcels.iter_mut().filter(move |(_, parcel)| parcel.channel == channel);
+        let members = parcels.flat_map(|(slot, parcel)| parcel.members.iter_mut().map(move |member| (*slot, member)));
+        members.filter(move |(_, member)| orders.contains(&member.order))
+    }
+
+    /// Notes that members are about to be told, or that they are not after all.
+    pub(crate) fn claim(&mut self, channel: &str, orders: &BTreeSet<u64>, claimed: bool) {
+        self.numbered(channel, orders).for_each(|(_, member)| member.claimed = claimed);
     }
 
     /// Notes how telling members went.
-    pub(crate) fn tell(&mut self, spots: &[Spot], receipt: &Receipt) {
-        for (slot, index) in spots {
-            if let Some(member) = self.parcels.get_mut(slot).and_then(|parcel| parcel.members.get_mut(*index)) {
-                member.receipt = Some(receipt.clone());
-                self.changed.slots.insert(*slot);
-            }
+    pub(crate) fn tell(&mut self, channel: &str, orders: &BTreeSet<u64>, receipt: &Receipt) {
+        let mut slots = Vec::new();
+        let receipt = Receipt { at: receipt.at.max(self.ticked + TimeDelta::microseconds(1)), ..receipt.clone() };
+        for (slot, member) in self.numbered(channel, orders) {
+            (member.receipt, member.claimed) = (Some(receipt.clone()), false);
+            slots.push(slot);
         }
+        self.has_news |= !slots.is_empty();
+        self.changed.slots.extend(slots);
     }
 
     /// Takes members out that nobody needs to be told of.
-    pub(crate) fn drop_members(&mut self, spots: &[Spot]) {
-        let spots: HashSet<Spot> = spots.iter().copied().collect();
-        self.take(|slot, index, _| spots.contains(&(slot, index)));
+    pub(crate) fn drop_members(&mut self, channel: &str, orders: &BTreeSet<u64>) {
+        self.take(|of, member| of == channel && orders.contains(&member.order));
     }
 
     /// Takes members out that were told by `now`, in the order in which they came, with their channel.
     pub(crate) fn take_told(&mut self, now: Timestamp) -> Vec<(String, Member)> {
-        let mut taken = self.take(|_, _, member| member.receipt.as_ref().is_some_and(|receipt| receipt.at <= now));
+        let mut taken = self.take(|_, member| member.receipt.as_ref().is_some_and(|receipt| receipt.at <= now));
         taken.sort_by_key(|(_, member)| member.order);
         for (channel, member) in &taken {
             self.note_told(channel, member);
@@ -316,17 +385,17 @@ impl Memory {
         taken
     }
 
-    fn take(&mut self, is_taken: impl Fn(u64, usize, &Member) -> bool) -> Vec<(String, Member)> {
+    fn take(&mut self, is_taken: impl Fn(&str, &Member) -> bool) -> Vec<(String, Member)> {
         let mut taken = Vec::new();
         let mut emptied = Vec::new();
         for (slot, parcel) in &mut self.parcels {
-            if !parcel.members.iter().enumerate().any(|(index, member)| is_taken(*slot, index, member)) {
+            if !parcel.members.iter().any(|member| is_taken(&parcel.channel, member)) {
                 continue;
             }
             self.changed.slots.insert(*slot);
             let members = std::mem::take(&mut parcel.members);
-            for (index, member) in members.into_iter().enumerate() {
-                if is_taken(*slot, index, &member) {
+            for member in members {
+                if is_taken(&parcel.channel, &member) {
                     release(&mut self.held, &member.finding, 1);
                     taken.push((parcel.channel.clone(), member));
                 } else {

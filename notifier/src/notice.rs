@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use elava_schemas::{Decision, DecisionState, Severity};
 
-use crate::channel::text::{badge, metadata, notes, printable};
+use crate::channel::text::{badge, metadata, notes, printable, why_now};
+use crate::memory::BREAKER;
 
 /// Decisions that a message names, at most.
 pub(crate) const NAMED: usize = 10;
@@ -120,8 +121,18 @@ impl<'a> Notice<'a> {
             NoticeKind::One => match first.state {
                 DecisionState::Reminder => format!("Still open: {}", first.reason),
                 DecisionState::Reopened => format!("Open again: {}", first.reason),
-                _ => first.reason.clone(),
+                DecisionState::Suppressed => format!("{}: {}", suppressed(first), first.reason),
+                DecisionState::Expired => format!("Counts as how things are: {}", first.reason),
+                DecisionState::New | DecisionState::Changed | DecisionState::Resolved => first.reason.clone(),
             },
+            NoticeKind::Group { count } if metadata(first, "cause") == Some(BREAKER) => {
+                let scans = format!("{} scans of account {}", number(count), first.resource_key.account);
+                match first.state {
+                    DecisionState::Resolved => format!("What was held back of {scans} is over"),
+                    DecisionState::Reminder => format!("Still held back of {scans}"),
+                    _ => format!("{scans} show more than can be true; held back until somebody releases it"),
+                }
+            }
             NoticeKind::Group { count } => {
                 let named = [("policy", "policy"), ("rule", "rule")];
                 let mut about: Vec<String> = named
@@ -171,7 +182,9 @@ impl<'a> Notice<'a> {
                 lines.push(format!("{} {opened} opened and {were} over again before the end", number(came_and_went)));
             }
             NoticeKind::Group { .. } => {
-                lines.extend(metadata(first, "suggestion").filter(|_| !self.is_over()).map(|text| format!("→ {text}")));
+                let suggestion = metadata(first, "suggestion").filter(|_| !self.is_over());
+                lines.extend(suggestion.map(|text| format!("→ {text}")));
+                lines.extend(why_now(first).map(str::to_owned));
             }
             _ => {}
         }
@@ -186,7 +199,12 @@ impl<'a> Notice<'a> {
 
     /// One of several.
     fn line(&self, decision: &Decision) -> String {
-        let NoticeKind::Digest { .. } = self.kind else { return decision.reason.clone() };
+        if let NoticeKind::Group { .. } | NoticeKind::One = self.kind {
+            // its id releases it
+            let is_breaker = metadata(decision, "cause") == Some(BREAKER);
+            let id = if is_breaker && !self.is_over() { format!(" [{}]", decision.id) } else { String::new() };
+            return decision.reason.clone() + &id;
+        }
         let mut line = String::new();
         let badge = badge(decision.severity, decision.state == DecisionState::Resolved);
         write!(line, "{badge} {}", decision.reason).expect("writing to a String does not fail");
@@ -203,6 +221,20 @@ impl<'a> Notice<'a> {
         let lines = std::iter::once(self.headline()).chain(self.lines());
         lines.map(|line| printable(&line)).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// By what a finding is suppressed.
+fn suppressed(decision: &Decision) -> String {
+    let Some(exception) = metadata(decision, "exception") else { return "Suppressed by an exception".to_owned() };
+    match metadata(decision, "exception_until") {
+        Some(until) => format!("Suppressed by the exception {exception} until {until}"),
+        None => format!("Suppressed by the exception {exception}"),
+    }
+}
+
+/// Whether a finding is not open any more in this state; suppressed ones are open, and nobody is to mind.
+pub(crate) fn ends(state: DecisionState) -> bool {
+    matches!(state, DecisionState::Resolved | DecisionState::Suppressed | DecisionState::Expired)
 }
 
 /// In words, what so many findings are.

@@ -1,23 +1,27 @@
 //! Telling what is due: to all channels at once, to each in order.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 
-use elava_bus::Lease;
 use elava_schemas::{FindingId, micros};
 use futures::future::join_all;
 use tracing::{info, warn};
 
 use crate::channel::stdout::Style;
-use crate::channel::{Channel, Refusal, Taken};
+use crate::channel::{Channel, Context, Refusal, Taken};
 use crate::desk::Desk;
 use crate::errand::Errand;
-use crate::memory::{Receipt, Spot};
+use crate::memory::Receipt;
+use crate::pile::Spot;
+use crate::shelf::Party;
 use crate::{Clock, Patience};
 
 /// What telling is done with.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Round {
+pub(crate) struct Round<'a> {
+    /// The sources of what is told, and which of them tells it.
+    pub(crate) parties: &'a [Party],
+    pub(crate) own: usize,
     pub(crate) patience: Patience,
     pub(crate) clock: Clock,
     /// Somebody waits for the pipe: a channel that is down is tried until patience ends, and the bus writes what
@@ -25,8 +29,8 @@ pub(crate) struct Round {
     pub(crate) in_pipe: bool,
 }
 
-/// Members that were told, and how.
-pub(crate) type Done = (Vec<Spot>, Receipt);
+/// Whether anything was told, and why not everything.
+pub(crate) type Told = (bool, Option<Stop>);
 
 /// Why not everything was told.
 #[derive(Debug, thiserror::Error)]
@@ -41,14 +45,23 @@ pub(crate) enum Stop {
     Closed(#[source] io::Error),
 }
 
-impl Round {
-    /// Tells everything; never without the lease, because somebody else may tell it then.
-    pub(crate) async fn tell(&self, work: Vec<(&Desk, Vec<Errand>)>, lease: &Lease) -> (Vec<Done>, Option<Stop>) {
-        let told = join_all(work.into_iter().map(|(desk, errands)| self.tell_desk(desk, errands, lease))).await;
-        let mut all = Vec::new();
+/// The numbers of members, by source.
+pub(crate) fn by_source(spots: &[Spot]) -> BTreeMap<usize, BTreeSet<u64>> {
+    let mut orders: BTreeMap<usize, BTreeSet<u64>> = BTreeMap::new();
+    for spot in spots {
+        orders.entry(spot.source).or_default().insert(spot.order);
+    }
+    orders
+}
+
+impl Round<'_> {
+    /// Tells everything, and notes how that went.
+    pub(crate) async fn tell(&self, work: &[(&Desk, Vec<Errand>)]) -> Told {
+        let told = join_all(work.iter().map(|(desk, errands)| self.tell_desk(desk, errands))).await;
+        let mut all = false;
         let mut stop = None;
-        for (done, stopped) in told {
-            all.extend(done);
+        for (any, stopped) in told {
+            all |= any;
             // That standard output is closed ends the run; nothing else is as bad.
             if stop.is_none() || matches!(stopped, Some(Stop::Closed(_))) {
                 stop = stopped.or(stop);
@@ -58,27 +71,36 @@ impl Round {
     }
 
     /// Tells one channel, in order; ends at the first that it cannot take now.
-    async fn tell_desk(&self, desk: &Desk, errands: Vec<Errand>, lease: &Lease) -> (Vec<Done>, Option<Stop>) {
-        let mut done = Vec::new();
-        let mut threads: HashMap<FindingId, String> = HashMap::new();
-        for mut errand in errands {
-            if errand.context.thread.is_none() {
-                errand.context.thread = errand.findings.first().and_then(|finding| threads.get(finding)).cloned();
+    async fn tell_desk(&self, desk: &Desk, errands: &[Errand]) -> Told {
+        let mut threads: HashMap<&FindingId, String> = HashMap::new();
+        for (number, errand) in errands.iter().enumerate() {
+            let orders = by_source(&errand.spots);
+            let parties = || orders.keys().map(|source| &self.parties[*source]);
+            // Without the lease somebody else may tell it; and whoever is given back must know what was told.
+            let is_ours =
+                |party: &Party| party.lease.is_held() || party.shelf.source == self.parties[self.own].shelf.source;
+            let begun: Option<Vec<_>> = parties().map(|party| party.shelf.begin()).collect();
+            let Some(_telling) = begun.filter(|_| parties().all(is_ours)) else { return (number > 0, None) };
+            let mut context = errand.context.clone();
+            if context.thread.is_none() {
+                context.thread = errand.findings.first().and_then(|finding| threads.get(finding)).cloned();
             }
-            match self.tell_one(desk, &errand, lease).await {
-                Ok(receipt) => {
-                    if let Some(thread) = &receipt.thread {
-                        threads.extend(errand.findings.into_iter().map(|finding| (finding, thread.clone())));
-                    }
-                    done.push((errand.spots, receipt));
-                }
-                Err(stop) => return (done, Some(stop)),
+            let receipt = match self.tell_one(desk, errand, &context).await {
+                Ok(receipt) => receipt,
+                Err(stop) => return (number > 0, Some(stop)),
+            };
+            if let Some(thread) = &receipt.thread {
+                threads.extend(errand.findings.iter().map(|finding| (finding, thread.clone())));
+            }
+            for (source, orders) in &orders {
+                self.parties[*source].shelf.memory().tell(&desk.name, orders, &receipt);
             }
         }
-        (done, None)
+        (!errands.is_empty(), None)
     }
 
-    async fn tell_one(&self, desk: &Desk, errand: &Errand, lease: &Lease) -> Result<Receipt, Stop> {
+    async fn tell_one(&self, desk: &Desk, errand: &Errand, context: &Context) -> Result<Receipt, Stop> {
+        let lease = &self.parties[self.own].lease;
         let mut notice = errand.notice();
         if let Some(words) = &desk.words {
             words.apply(&mut notice);
@@ -97,7 +119,7 @@ impl Round {
             }
             let told = match &desk.channel {
                 Channel::Stdout(stdout) if self.in_pipe && stdout.style == Style::Ndjson => Ok(Taken::default()),
-                channel => channel.tell(&notice, &errand.context).await,
+                channel => channel.tell(&notice, context).await,
             };
             let attempts = desk.failures() + 1;
             let (after, error) = match told {

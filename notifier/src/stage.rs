@@ -4,27 +4,28 @@
 //! what came is held; it is told, and that it was is kept; its receipts go downstream, and it is forgotten. What is
 //! told between a kill and that being kept is told again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use elava_bus::{
-    Batch, Consumes, Emit, Failure, Lease, Output, Page, Position, Rejection, Resume, Source, Stage, StageSpec, Stream,
+    Batch, Consumes, Emit, Failure, Lease, Output, Page, Position, Rejection, Resume, Source, Stage, StageSpec,
+    StateChange, Stream,
 };
 use elava_schemas::config::{Notifications, Route, StdoutFormat};
-use elava_schemas::{Action, Decision, DecisionState, Delivery, DeliveryId, DeliveryOutcome, Message, Timestamp};
+use elava_schemas::{Delivery, DeliveryId, DeliveryOutcome, Message, Timestamp};
 
 use crate::channel::Channel;
 use crate::channel::stdout::Style;
 use crate::desk::{self, ConfigProblem, Desk, Means};
-use crate::errand::{self, When};
-use crate::lots::{Lots, fitting, member};
-use crate::memory::{Lot, Member, Memory, Origin, Receipt};
-use crate::notice::NAMED;
+use crate::lots::Lots;
+use crate::memory::{Member, Memory, Origin, Receipt};
+use crate::pile::When;
 use crate::quiet::Quiet;
-use crate::round::{Round, Stop};
-use crate::{Clock, Patience, route, trial};
+use crate::round::Stop;
+use crate::shelf::{Shelf, lock};
+use crate::{Clock, Patience, trial};
 
 /// Decisions of one source that wait for channels that are down; with more, nothing is read until some are taken.
 const HELD: usize = 5000;
@@ -33,15 +34,15 @@ const HELD: usize = 5000;
 #[derive(Debug)]
 pub struct Notifier {
     pub(crate) desks: Vec<Desk>,
-    routes: Vec<Route>,
+    pub(crate) routes: Vec<Route>,
     /// The routes' own quiet hours.
-    quiet: Vec<Option<Quiet>>,
-    owner_tags: Vec<String>,
-    patience: Patience,
-    clock: Clock,
-    sources: Mutex<HashMap<Source, Arc<Mutex<Memory>>>>,
+    pub(crate) quiet: Vec<Option<Quiet>>,
+    pub(crate) owner_tags: Vec<String>,
+    pub(crate) patience: Patience,
+    pub(crate) clock: Clock,
+    pub(crate) shelves: Mutex<BTreeMap<Source, Arc<Shelf>>>,
     /// What was told cannot be taken back: these are asked before.
-    leases: Mutex<HashMap<Source, Lease>>,
+    pub(crate) leases: Mutex<HashMap<Source, Lease>>,
 }
 
 impl Notifier {
@@ -80,7 +81,7 @@ impl Notifier {
             owner_tags: config.owner_tags.clone(),
             patience,
             clock,
-            sources: Mutex::default(),
+            shelves: Mutex::default(),
             leases: Mutex::default(),
         })
     }
@@ -92,123 +93,13 @@ impl Notifier {
         channels.any(|channel| matches!(channel, Channel::Stdout(stdout) if matches!(stdout.style, Style::Text(_))))
     }
 
-    fn memory(&self, source: &Source) -> Arc<Mutex<Memory>> {
+    pub(crate) fn shelf(&self, source: &Source) -> Arc<Shelf> {
         let fresh = || {
             let memory =
                 Memory::read(Vec::new(), *source != Source::Pipe).expect("there is nothing to be read wrongly");
-            Arc::new(Mutex::new(memory))
+            Arc::new(Shelf::new(source.clone(), memory))
         };
-        lock(&self.sources).entry(source.clone()).or_insert_with(fresh).clone()
-    }
-
-    /// Holds a decision for those it goes to. A decision that nobody is told still says something of its finding.
-    fn hold(&self, memory: &mut Memory, page: &Page, decision: &Decision, lots: &mut Lots) {
-        if memory.knows(decision) {
-            return;
-        }
-        memory.saw(decision.id.clone());
-        match (decision.action, decision.state) {
-            (Action::Audit, DecisionState::Resolved) | (_, DecisionState::Expired) => memory.forget(&decision.finding),
-            (Action::Audit, _) => {}
-            (_, DecisionState::Suppressed) => memory.note(decision, &[]),
-            _ => self.hold_for_all(memory, page, decision, lots),
-        }
-    }
-
-    fn hold_for_all(&self, memory: &mut Memory, page: &Page, decision: &Decision, lots: &mut Lots) {
-        let now = (self.clock)();
-        let targets = self.targets(memory, decision, now);
-        let names: Vec<String> = targets.iter().map(|(desk, _)| self.desks[*desk].name.clone()).collect();
-        let order = memory.number();
-        for ((index, lot), name) in targets.into_iter().zip(&names) {
-            let desk = &self.desks[index];
-            memory.supersede(&decision.finding, name, &lot);
-            lots.supersede(&decision.finding, index, &lot);
-            let is_over = decision.state == DecisionState::Resolved;
-            let is_untold = is_over && memory.contact(&decision.finding, name).is_some_and(|contact| !contact.told);
-            if is_untold && !lots.waits(index, decision) && !memory.waits(&decision.finding, name) {
-                // It was held for later, and is not told any more: neither is its end.
-                memory.forget_contact(&decision.finding, name);
-                continue;
-            }
-            let is_digest = lot.digest;
-            let in_full = lots.in_full(memory, index, &desk.name, &lot);
-            let room = if is_digest { NAMED } else { desk.full() };
-            let full = (*in_full < room).then(|| Box::new(fitting(decision)));
-            *in_full += usize::from(full.is_some());
-            lots.add(index, lot, member(order, page, decision, full));
-        }
-        memory.note(decision, &names);
-    }
-
-    /// Where a decision goes, and what it waits for there. The end of a finding goes to whoever was told of it.
-    fn targets(&self, memory: &Memory, decision: &Decision, now: Timestamp) -> Vec<(usize, Lot)> {
-        let told = (decision.state == DecisionState::Resolved).then(|| memory.told_of(&decision.finding)).flatten();
-        let routes = route::taken(&self.routes, decision, &self.owner_tags);
-        let mut targets = Vec::new();
-        for (index, desk) in self.desks.iter().enumerate() {
-            let names = |route: &usize| self.routes[*route].channels.contains(&desk.name);
-            let route = routes.as_ref().and_then(|routes| routes.iter().copied().find(names));
-            let goes = match &told {
-                Some(told) => told.contains(&desk.name),
-                None => (routes.is_none() || route.is_some()) && decision.severity >= desk.min_severity,
-            };
-            if goes {
-                let quiet = route.and_then(|route| self.quiet[route].as_ref()).or(desk.quiet.as_ref());
-                targets.push((index, self.lot(desk, quiet, decision, now)));
-            }
-        }
-        targets
-    }
-
-    fn lot(&self, desk: &Desk, quiet: Option<&Quiet>, decision: &Decision, now: Timestamp) -> Lot {
-        let begins = decision.not_before.unwrap_or(now).max(now);
-        let silent = quiet.and_then(|quiet| quiet.until(begins, decision.severity));
-        if let Some(until) = silent.filter(|_| !desk.channel.tracks_findings()) {
-            return Lot { key: String::new(), owner: None, critical: false, until: Some(until), digest: true };
-        }
-        Lot {
-            key: if desk.grouping.is_some() { errand::key(decision) } else { String::new() },
-            owner: route::owner(decision, &self.owner_tags).map(str::to_owned),
-            critical: errand::is_critical(decision),
-            until: silent.or(Some(begins).filter(|begins| *begins > now)),
-            digest: false,
-        }
-    }
-
-    /// Tells what is due, and notes how that went; whether anything was told.
-    async fn tell(&self, source: &Source, memory: &Mutex<Memory>, when: When) -> Result<bool, Failure> {
-        let in_pipe = *source == Source::Pipe;
-        let lease = lock(&self.leases).get(source).cloned().unwrap_or_else(Lease::unlimited);
-        let mut work = Vec::new();
-        {
-            let mut memory = lock(memory);
-            for desk in self.desks.iter().filter(|desk| in_pipe || desk.rests().is_none()) {
-                let due = errand::due(&memory, desk, when);
-                memory.drop_members(&due.needless);
-                // Its places have moved.
-                let errands =
-                    if due.needless.is_empty() { due.errands } else { errand::due(&memory, desk, when).errands };
-                if !errands.is_empty() {
-                    work.push((desk, errands));
-                }
-            }
-        }
-        let round = Round { patience: self.patience, clock: self.clock, in_pipe };
-        let (done, stop) = round.tell(work, &lease).await;
-        let mut memory = lock(memory);
-        for (spots, receipt) in &done {
-            memory.tell(spots, receipt);
-        }
-        match stop {
-            Some(Stop::Closed(error)) => Err(Failure::Fatal(Box::new(Stop::Closed(error)))),
-            // What was told must be kept before anything else.
-            _ if !done.is_empty() && !in_pipe => Ok(true),
-            Some(stop @ Stop::NotOurs) => Err(Failure::Unavailable(Box::new(stop))),
-            Some(stop @ Stop::Exhausted { .. }) if in_pipe => Err(Failure::Unavailable(Box::new(stop))),
-            // It is tried again when it has been left alone for a while; the others need not wait for it.
-            _ => Ok(!done.is_empty()),
-        }
+        lock(&self.shelves).entry(source.clone()).or_insert_with(fresh).clone()
     }
 
     /// Whether too much waits for channels that are down.
@@ -259,11 +150,6 @@ fn cause(member: &Member) -> Page {
     Page { sequence, subject, first_line: 1, received_at, body: Bytes::from(line.to_string()) }
 }
 
-/// What is behind the lock is changed as a whole or not at all: a panic elsewhere does not spoil it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Stage for Notifier {
     const SPEC: StageSpec = StageSpec {
         name: "notifier",
@@ -284,7 +170,13 @@ impl Stage for Notifier {
 
     fn left(&self, source: &Source) {
         lock(&self.leases).remove(source);
-        lock(&self.sources).remove(source);
+        lock(&self.shelves).remove(source);
+    }
+
+    async fn parting(&self, source: &Source) -> Vec<StateChange> {
+        let shelf = self.shelf(source);
+        shelf.close().await;
+        shelf.memory().changes()
     }
 
     async fn resume(
@@ -295,18 +187,18 @@ impl Stage for Notifier {
     ) -> Result<Resume, Failure> {
         let begins = checkpoint.is_none() && *source != Source::Pipe;
         let memory = Memory::read(state, begins)?;
-        lock(&self.sources).insert(source.clone(), Arc::new(Mutex::new(memory)));
+        lock(&self.shelves).insert(source.clone(), Arc::new(Shelf::new(source.clone(), memory)));
         Ok(Resume { from: checkpoint.map_or(1, |sequence| sequence + 1), pending: Vec::new(), rejected: Vec::new() })
     }
 
     async fn handle(&self, batch: &Batch) -> Result<Output, Failure> {
         let in_pipe = batch.source == Source::Pipe;
         let silent = in_pipe && self.writes_text();
-        let memory = self.memory(&batch.source);
+        let shelf = self.shelf(&batch.source);
         let mut output = Output::default();
         let mut rejected = Vec::new();
         {
-            let mut memory = lock(&memory);
+            let mut memory = shelf.memory();
             // Given again: it is held, but may not have been told.
             let is_new = batch.last_sequence() > memory.handled;
             let mut lots = Lots::default();
@@ -330,49 +222,57 @@ impl Stage for Notifier {
         }
         output.rejected.extend(rejected);
         if in_pipe {
-            self.tell(&batch.source, &memory, When::AtOnce((self.clock)())).await?;
-            output.messages.extend(self.receipts(&batch.source, &mut lock(&memory), Timestamp::MAX_UTC).messages);
+            self.tell(&shelf, When::AtOnce((self.clock)())).await?;
+            output.messages.extend(self.receipts(&batch.source, &mut shelf.memory(), Timestamp::MAX_UTC).messages);
         }
-        output.state = lock(&memory).changes();
+        output.state = shelf.memory().changes();
         Ok(output)
     }
 
     fn due(&self, source: &Source) -> Option<Timestamp> {
-        let memory = lock(&self.sources).get(source).cloned()?;
-        let memory = lock(&memory);
-        let told = memory.parcels.values().flat_map(|parcel| &parcel.members);
-        let told = told.filter_map(|member| member.receipt.as_ref()).map(|receipt| receipt.at).min();
+        let shelf = lock(&self.shelves).get(source).cloned()?;
         let now = (self.clock)();
-        if self.is_full(&memory, now) {
+        let (told, is_full) = {
+            let memory = shelf.memory();
+            let told = memory.parcels.values().flat_map(|parcel| &parcel.members);
+            let told = told.filter_map(|member| member.receipt.as_ref()).map(|receipt| receipt.at).min();
+            (told, self.is_full(&memory, now))
+        };
+        if is_full {
             return Some(now);
         }
-        let held = self
-            .desks
-            .iter()
-            .filter_map(|desk| errand::next_due(&memory, desk).map(|due| desk::not_before_rest(desk, due, now)));
-        told.into_iter().chain(held).min()
+        told.into_iter().chain(self.next_due(&shelf, now)).min()
     }
 
     async fn tick(&self, source: &Source, now: Timestamp) -> Result<Output, Failure> {
-        let memory = self.memory(source);
-        // Either receipts, which follow from the state, or something new in the state: never both. Should the process
-        // be killed after the receipts were stored, they are made again, and dropped.
-        let mut output = self.receipts(source, &mut lock(&memory), now);
-        if output.messages.is_empty() && !self.tell(source, &memory, When::Due(now)).await? {
-            let is_full = self.is_full(&lock(&memory), now);
-            if is_full {
-                return Err(Failure::Unavailable(Box::new(Stop::Full)));
+        let shelf = self.shelf(source);
+        let mut output = Output::default();
+        {
+            let mut memory = shelf.memory();
+            memory.ticked = now;
+            // Told with what another source had: that is stored before anything follows from it.
+            if !memory.has_news {
+                // Either receipts, which follow from the state, or something new in the state: never both. Should the
+                // process be killed after the receipts were stored, they are made again, and dropped.
+                output = self.receipts(source, &mut memory, now);
+            }
+            if memory.has_news || !output.messages.is_empty() {
+                output.state = memory.changes();
+                return Ok(output);
             }
         }
-        output.state = lock(&memory).changes();
+        if !self.tell(&shelf, When::Due(now)).await? && self.is_full(&shelf.memory(), now) {
+            return Err(Failure::Unavailable(Box::new(Stop::Full)));
+        }
+        output.state = shelf.memory().changes();
         Ok(output)
     }
 
     async fn finish(&self) -> Result<Output, Failure> {
-        let memory = self.memory(&Source::Pipe);
-        self.tell(&Source::Pipe, &memory, When::All).await?;
-        let mut output = self.receipts(&Source::Pipe, &mut lock(&memory), Timestamp::MAX_UTC);
-        output.state = lock(&memory).changes();
+        let shelf = self.shelf(&Source::Pipe);
+        self.tell(&shelf, When::All).await?;
+        let mut output = self.receipts(&Source::Pipe, &mut shelf.memory(), Timestamp::MAX_UTC);
+        output.state = shelf.memory().changes();
         Ok(output)
     }
 }

@@ -154,7 +154,8 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Exception>, ExceptionsError> 
 }
 
 /// Whether a text is like a pattern in which `*` stands for any text.
-fn is_like(pattern: &str, text: &str) -> bool {
+#[must_use]
+pub fn is_like(pattern: &str, text: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut text) = text.strip_prefix(first) else { return false };
     let mut parts: Vec<&str> = rest.split('*').collect();
@@ -197,6 +198,16 @@ mod tests {
             ("a*e*c", "abcde", false),
             ("aa*a", "aa", false),
             ("i-*", "i-1", true),
+            ("*", "anything", true),
+            ("ec2:*", "ec2:instance", true),
+            ("ec2:*", "rds:db", false),
+            ("*:db", "rds:db", true),
+            ("a*a", "a", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-c", false),
+            ("day2.security", "day2.security", true),
+            ("day2.security", "day2_security", false),
+            ("", "", true),
         ] {
             assert_eq!(is_like(pattern, text), expected, "{pattern} {text}");
         }

@@ -8,7 +8,7 @@ use crate::nats::reader::durable;
 use crate::nats::streams::{LEASE_BUCKET, STATE_BUCKET, asking, lease_stream, state_stream, used};
 use crate::tenure::Share;
 use crate::topology::{ASKED, STORED};
-use crate::{PARTITIONS, Stream, reads, service};
+use crate::{PARTITIONS, Stream, ask, reads, service};
 
 /// What a user may publish and subscribe to; nothing else.
 #[derive(Clone, Debug)]
@@ -39,7 +39,12 @@ impl User {
                 detector.publish.push(keeping_room(Stream::Observation));
                 detector
             }
-            Self::Enforcer => stage(self, reads::ENFORCER, Stream::Policy),
+            Self::Enforcer => {
+                let mut enforcer = stage(self, reads::ENFORCER, Stream::Policy);
+                let current = [ask::CURRENT.to_owned(), format!("{}.*", ask::CURRENT)];
+                enforcer.publish.push(Grant::new("to evaluate again what has not changed", current));
+                enforcer
+            }
             Self::Decider => stage(self, reads::DECIDER, Stream::Decision),
             Self::Notifier => stage(self, reads::NOTIFIER, Stream::Execution),
             Self::Executor => stage(self, reads::EXECUTOR, Stream::Execution),
@@ -96,7 +101,9 @@ fn taking_part(user: User, reads: &[Stream], writes: Option<Stream>) -> Permissi
         Grant::new("whether its streams are there", used(reads, writes).iter().map(|stream| asking("INFO", stream))),
         Grant::new("who has which lease", [leases]),
     ];
-    let askers = [User::Elava, User::Admin].map(|asker| inbox(asker.name()) + ".>");
+    // who asks for current resources
+    let enforcer = (user == User::Detector).then_some(User::Enforcer);
+    let askers = [User::Elava, User::Admin].into_iter().chain(enforcer).map(|asker| inbox(asker.name()) + ".>");
     // `allow_responses` would end with an answer's first page, and count every delivery as a request
     publish.push(Grant::new("its answers", askers));
     let asked = ASKED.iter().filter(|(_, answers)| *answers == user);

@@ -16,7 +16,7 @@ use super::reader::{Delivery, Reader};
 use super::state::{POSITION, State};
 use super::{Nats, NatsError};
 use crate::dead::dead_letters;
-use crate::handling::{Handling, back_off};
+use crate::handling::{Handling, back_off, until_due};
 use crate::metrics::Metrics;
 use crate::run::BusError;
 use crate::tenure::Share;
@@ -24,8 +24,6 @@ use crate::{Batch, Lease, Output, Position, Rejection, Source, Stage, message_su
 
 /// How often the server is told that a long batch is still being handled.
 const PROGRESS: Duration = Duration::from_secs(20);
-/// How often a stage is asked anew what is due.
-const ASKED_AGAIN: Duration = Duration::from_secs(1);
 /// After how many batches without outputs their position is stored although more waits.
 const MAX_UNSTORED: u32 = 100;
 
@@ -133,7 +131,7 @@ impl<S: Stage> SourceRunner<S> {
                 Next::Nothing => false,
             };
             if !went_on {
-                return self.leave(&mut place).await;
+                return self.part(&mut place).await;
             }
         }
     }
@@ -143,22 +141,11 @@ impl<S: Stage> SourceRunner<S> {
         let first = tokio::select! {
             biased;
             () = self.cancel.cancelled() => return Ok(Next::Nothing),
-            () = self.due() => return Ok(Next::Time),
+            () = until_due(&*self.stage, &self.source) => return Ok(Next::Time),
             first = self.lease.guard(reader.message()) => first.ok_or(NatsError::LeaseLost)?,
         };
         let delivery = self.lease.guard(reader.batch(self.source.clone(), first)).await.ok_or(NatsError::LeaseLost)?;
         Ok(Next::Input(Box::new(delivery)))
-    }
-
-    /// Until the stage has something to do though nothing arrives.
-    async fn due(&self) {
-        loop {
-            let wait = self.stage.due(&self.source).map(|at| (at - Utc::now()).to_std().unwrap_or_default());
-            match wait {
-                Some(Duration::ZERO) => return,
-                wait => tokio::time::sleep(wait.unwrap_or(ASKED_AGAIN).min(ASKED_AGAIN)).await,
-            }
-        }
     }
 
     /// Lets time pass, and stores what that leads to; whether to go on.
@@ -224,6 +211,16 @@ impl<S: Stage> SourceRunner<S> {
             warn!(source = %self.source, error = %error, "acknowledgement failed; the position is kept elsewhere");
         }
         Ok(true)
+    }
+
+    /// Gives the source back, with all that is known of it.
+    async fn part(&self, place: &mut Place) -> Result<(), BusError> {
+        self.leave(place).await?;
+        let state = self.lease.guard(self.stage.parting(&self.source)).await.unwrap_or_default();
+        if !state.is_empty() {
+            self.nats.store_state(&mut place.state, state, place.handled, &self.lease).await?;
+        }
+        Ok(())
     }
 
     /// Leaves nothing to be done again by whoever comes next.

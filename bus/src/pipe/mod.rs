@@ -17,7 +17,7 @@ use tracing::error;
 
 use crate::cli::{Finished, StageArgs};
 use crate::dead::dead_letters;
-use crate::handling::{ATTEMPTS, Handling};
+use crate::handling::{ATTEMPTS, Handling, until_due};
 use crate::metrics::Metrics;
 use crate::run::BusError;
 use crate::{Batch, Consumes, Lease, MAX_PAGE_BYTES, Output, Page, Rejection, Source, Stage};
@@ -26,8 +26,6 @@ use state::State;
 
 /// How long to wait for more lines once some are there.
 const LINGER: Duration = Duration::from_millis(5);
-/// How often a stage is asked anew what is due.
-const ASKED_AGAIN: Duration = Duration::from_secs(1);
 /// Pages read ahead of the stage: bounds memory.
 const READ_AHEAD: usize = 16;
 
@@ -71,7 +69,7 @@ impl<S: Stage, W: Write> Pipe<'_, S, W> {
             let first = tokio::select! {
                 () = self.cancel.cancelled() => None,
                 page = pages.recv() => page,
-                () = self.due() => {
+                () = until_due(&self.stage, &Source::Pipe) => {
                     self.pass_time().await?;
                     continue;
                 }
@@ -91,17 +89,6 @@ impl<S: Stage, W: Write> Pipe<'_, S, W> {
         let output = self.stage.finish().await.map_err(BusError::Stage)?;
         self.passed(output)?;
         self.state.save()
-    }
-
-    /// Until the stage has something to do though nothing is written into the pipe.
-    async fn due(&self) {
-        loop {
-            let wait = self.stage.due(&Source::Pipe).map(|at| (at - Utc::now()).to_std().unwrap_or_default());
-            match wait {
-                Some(Duration::ZERO) => return,
-                wait => tokio::time::sleep(wait.unwrap_or(ASKED_AGAIN).min(ASKED_AGAIN)).await,
-            }
-        }
     }
 
     /// What is due by now. Once everything was read, nobody waits for what is due later.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Utc};
 use elava_bus::{Batch, Failure, Output, Position, Resume, Source, Stage, StageSpec, StateChange, Stream};
 use elava_schemas::{Message, ResourceKey, Timestamp};
 
@@ -18,6 +18,8 @@ const WAIT: TimeDelta = TimeDelta::milliseconds(300);
 #[derive(Clone, Default)]
 struct Ponderer {
     held: Arc<Mutex<BTreeMap<Source, BTreeMap<String, Timestamp>>>>,
+    /// Whether there is something to say of each source when it is given back.
+    has_more: bool,
 }
 
 impl Ponderer {
@@ -65,6 +67,13 @@ impl Stage for Ponderer {
             output.state.push(StateChange { key: id, value: None });
         }
         Ok(output)
+    }
+
+    async fn parting(&self, source: &Source) -> Vec<StateChange> {
+        let Source::Partition { partition, .. } = source else { unreachable!("there is no pipe") };
+        // later than every tick before
+        let more = StateChange { key: format!("i-of-{partition}"), value: Some(Utc::now().to_rfc3339().into()) };
+        self.has_more.then_some(more).into_iter().collect()
     }
 
     async fn resume(&self, source: &Source, _: Option<u64>, state: Vec<(String, Bytes)>) -> Result<Resume, Failure> {
@@ -121,4 +130,20 @@ async fn what_is_held_outlives_the_process() {
     until("all of it", async || changes(&server).await.len() == 3).await;
     task.abort();
     assert_eq!(changes(&server).await, ["chg_i-1", "chg_i-2", "chg_i-3"]);
+}
+
+/// Whoever takes a source over finds what was noted last of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_is_given_back_with_its_state() {
+    let server = server();
+    let first = run(&server, &Ponderer { has_more: true, ..Ponderer::default() });
+    publish(&server, vec![observation(0, "i-1")]).await;
+    until("one at work", async || changes(&server).await.len() == 1).await;
+    let second = run(&server, &Ponderer::default());
+    until("half of the sources", async || changes(&server).await.len() == 9).await;
+    first.abort();
+    second.abort();
+    let mut found = changes(&server).await;
+    found.dedup();
+    assert!(found.len() == 9 && found[1..].iter().all(|id| id.starts_with("chg_i-of-")), "{found:?}");
 }

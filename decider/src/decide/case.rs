@@ -1,18 +1,27 @@
 //! One input, or a moment, being decided: what was open before, and what came of it.
 
 use chrono::TimeDelta;
-use elava_schemas::config::{Config, Duration, EnforcementMode, EventSeverity};
+use elava_schemas::config::{Config, Duration, EnforcementMode};
 use elava_schemas::{
     Action, Decision, DecisionId, DecisionState, FindingId, ResourceKey, ResourceLabel, ScanId, Severity, Timestamp,
+    Trigger,
 };
 use serde_json::{Map, Value};
 
+use super::telling::{as_told, is_acting, opened, telling, telling_of};
 use super::text;
 use crate::exceptions::{Exceptions, Facts};
 use crate::finding::{About, Cause, Entry, Finding, Origin, Past, Quiet, fingerprint};
 
 /// More about a decision's cause.
 pub(super) type Metadata = Map<String, Value>;
+
+/// Who has said that nobody is told.
+const DENIED_BY: &str = "denied_by";
+/// How often an exception has begun to cover a finding.
+const TIMES: &str = "times";
+/// What of the metadata tells decisions apart that are otherwise the same.
+const WHICH: [&str; 3] = ["reminder", TIMES, DENIED_BY];
 
 /// What is decided by, besides the input.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +60,8 @@ pub(super) struct Case<'a> {
     pub(super) blessing: Blessing,
     /// Not in a first look, in which everything is new.
     pub(super) scan: Option<Scan<'a>>,
+    /// Why policies were evaluated.
+    pub(super) trigger: Trigger,
     pub(super) findings: Vec<Finding>,
     pub(super) past: Vec<Past>,
     pub(super) decisions: Vec<Decision>,
@@ -71,6 +82,28 @@ pub(super) struct Raise<'a> {
 }
 
 impl<'a> Case<'a> {
+    /// An input that is of no scan, about a resource of which no more is known than its key.
+    pub(super) fn new(
+        context: &'a Context<'a>,
+        (id, at): (&'a str, Timestamp),
+        key: &'a ResourceKey,
+        before: &Entry,
+    ) -> Self {
+        Self {
+            context,
+            id,
+            at,
+            key,
+            label: ResourceLabel::default(),
+            blessing: Blessing::None,
+            scan: None,
+            trigger: Trigger::Change,
+            findings: before.findings.clone(),
+            past: before.past.clone(),
+            decisions: Vec::new(),
+        }
+    }
+
     pub(super) fn config(&self) -> &'a Config {
         self.context.config
     }
@@ -115,6 +148,7 @@ impl<'a> Case<'a> {
             scan: self.scan.map(|scan| scan.id.clone()),
             remind_at: None,
             reminders: 0,
+            suppressions: 0,
             expires_at: lasts.then(|| self.context.now + delta(config.behavior.expire_after)),
             metadata: raise.metadata,
         };
@@ -180,9 +214,12 @@ impl<'a> Case<'a> {
         finding.remind_at = None;
         let note = |name: &str, value: Value| Metadata::from_iter([(name.to_owned(), value)]);
         match &quiet {
-            Quiet::Suppressed { exception, .. } => {
-                let note = note("exception", exception.as_str().into());
-                self.decide(finding, DecisionState::Suppressed, Action::Audit, note);
+            Quiet::Suppressed { exception, until, .. } => {
+                finding.suppressions += 1;
+                let mut note = note("exception", exception.as_str().into());
+                note.insert("exception_until".to_owned(), until.format("%Y-%m-%d").to_string().into());
+                note.extend(again(finding));
+                self.decide(finding, DecisionState::Suppressed, as_told(finding), note);
             }
             Quiet::Grace { until } => {
                 self.decide(finding, DecisionState::New, Action::Audit, Metadata::new());
@@ -196,6 +233,12 @@ impl<'a> Case<'a> {
             Quiet::Settling { .. } => {}
             Quiet::Held { breaker } => {
                 let note = note("breaker", breaker.as_str().into());
+                self.decide(finding, opened(finding), Action::Audit, note);
+            }
+            Quiet::Denied { breaker, by, reason } => {
+                let mut note = note("breaker", breaker.as_str().into());
+                note.insert(DENIED_BY.to_owned(), by.as_str().into());
+                note.extend(reason.iter().map(|reason| ("denied_because".to_owned(), reason.as_str().into())));
                 self.decide(finding, opened(finding), Action::Audit, note);
             }
         }
@@ -255,8 +298,7 @@ impl<'a> Case<'a> {
 
     /// Ends one finding and tells it as the finding was told.
     pub(super) fn resolve(&mut self, finding: Finding, message: String) {
-        // An acting decision about something that is over could be carried out by mistake.
-        let action = if is_acting(finding.action) { Action::Notify } else { finding.action };
+        let action = telling_of(&finding);
         self.resolve_as(finding, action, message);
     }
 
@@ -311,10 +353,13 @@ impl<'a> Case<'a> {
         if self.blessing == Blessing::Blessed {
             metadata.insert("blessed".to_owned(), true.into());
         }
+        if self.trigger != Trigger::Change {
+            metadata.insert("trigger".to_owned(), self.trigger.as_str().into());
+        }
         let requires_approval = acting && config.behavior.require_approval;
-        let reminder = metadata.get("reminder").map(Value::to_string).unwrap_or_default();
+        let which: Vec<String> = WHICH.iter().filter_map(|name| metadata.get(*name)).map(Value::to_string).collect();
         let mut parts = vec![finding.as_str(), state.as_str(), action.as_str(), cause];
-        parts.extend((!reminder.is_empty()).then_some(reminder.as_str()));
+        parts.extend(which.iter().map(String::as_str));
         self.decisions.push(Decision {
             id: DecisionId::of(&parts),
             action,
@@ -357,33 +402,9 @@ impl<'a> Case<'a> {
     }
 }
 
-/// How the opening of a finding is told.
-fn opened(finding: &Finding) -> DecisionState {
-    if finding.reopened { DecisionState::Reopened } else { DecisionState::New }
-}
-
-/// Whether carrying it out writes to the cloud.
-pub(super) fn is_acting(action: Action) -> bool {
-    match action {
-        Action::Protect | Action::EnforcePolicy | Action::AutoTag => true,
-        Action::Notify | Action::Alert | Action::Audit => false,
-    }
-}
-
-/// How something of this severity is told, where nothing else is configured.
-pub(super) fn telling(severity: Severity) -> Action {
-    if severity == Severity::Critical { Action::Alert } else { Action::Notify }
-}
-
-/// The configured severity of an event; `None` when it is off.
-pub(super) fn severity(setting: EventSeverity, default: Severity) -> Option<Severity> {
-    match setting {
-        EventSeverity::Critical => Some(Severity::Critical),
-        EventSeverity::Warning => Some(Severity::Warning),
-        EventSeverity::Info => Some(Severity::Info),
-        EventSeverity::SeverityBased => Some(default),
-        EventSeverity::Off => None,
-    }
+/// The how manieth time an exception covers a finding, or has ended, from the second on.
+pub(super) fn again(finding: &Finding) -> Option<(String, Value)> {
+    (finding.suppressions > 1).then(|| (TIMES.to_owned(), finding.suppressions.into()))
 }
 
 /// Notes by which settings something is decided.

@@ -4,7 +4,8 @@ use elava_schemas::config::{Config, EnforcementMode};
 use elava_schemas::{Action, Baseline, Change, ChangeType, Decision, Resource, Severity, Tags, blessed, managed};
 use serde_json::{Value, json};
 
-use super::case::{Blessing, Case, Context, Metadata, Raise, Scan, because, finding_metadata, severity, telling};
+use super::case::{Blessing, Case, Context, Metadata, Raise, Scan, because, finding_metadata};
+use super::telling::{severity, telling};
 use super::text;
 use crate::finding::{Cause, Entry, Finding, Origin};
 
@@ -19,10 +20,6 @@ pub fn decide_change(change: &Change, kept: &Entry, context: &Context<'_>) -> (V
     let resource = change.current.as_ref().or(change.previous.as_ref());
     let is_first_look = change.baseline == Baseline::Yes;
     let mut case = Case {
-        context,
-        id: change.id.as_str(),
-        at: change.detected_at,
-        key: &change.resource_key,
         label: resource.map(Resource::label).unwrap_or_default(),
         blessing: if either(blessed) { Blessing::Blessed } else { Blessing::None },
         scan: change
@@ -30,9 +27,7 @@ pub fn decide_change(change: &Change, kept: &Entry, context: &Context<'_>) -> (V
             .as_ref()
             .filter(|_| !is_first_look)
             .map(|id| Scan { id, resources: change.scope_resources }),
-        findings: kept.findings.clone(),
-        past: kept.past.clone(),
-        decisions: Vec::new(),
+        ..Case::new(context, (change.id.as_str(), change.detected_at), &change.resource_key, kept)
     };
     match (change.baseline, change.change_type) {
         (Baseline::Yes, _) => {

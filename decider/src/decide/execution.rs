@@ -1,26 +1,15 @@
 //! What follows from an execution: one that failed is a finding, until one works.
 
-use elava_schemas::{Action, Decision, Execution, ExecutionOutcome, ResourceLabel, Severity};
+use elava_schemas::{Action, Decision, Execution, ExecutionOutcome, Severity};
 
-use super::case::{Blessing, Case, Context, Raise, finding_metadata};
+use super::case::{Case, Context, Raise, finding_metadata};
 use crate::finding::{Cause, Entry};
 
 /// What follows from an execution, given what is kept of the findings that executions drive for the same resource:
 /// decisions, and what is kept afterwards.
 #[must_use]
 pub fn decide_execution(execution: &Execution, before: &Entry, context: &Context<'_>) -> (Vec<Decision>, Entry) {
-    let mut case = Case {
-        context,
-        id: execution.id.as_str(),
-        at: execution.at,
-        key: &execution.resource_key,
-        label: ResourceLabel::default(),
-        blessing: Blessing::None,
-        scan: None,
-        findings: before.findings.clone(),
-        past: before.past.clone(),
-        decisions: Vec::new(),
-    };
+    let mut case = Case::new(context, (execution.id.as_str(), execution.at), &execution.resource_key, before);
     match execution.outcome {
         ExecutionOutcome::Failed => failed(&mut case, execution),
         ExecutionOutcome::Executed | ExecutionOutcome::Undone => {

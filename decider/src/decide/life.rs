@@ -3,8 +3,9 @@
 use elava_schemas::{Action, Decision, DecisionState, IdHasher, Severity, Timestamp, blessed};
 use serde_json::json;
 
-use super::case::{Blessing, Case, Context, Metadata, delta};
+use super::case::{Blessing, Case, Context, Metadata, again, delta};
 use super::past::quiet_again;
+use super::telling::as_told;
 use crate::finding::{About, Entry, Finding, Past, Quiet};
 
 /// When something follows from the time, for an entry. What waits for more of a scan is not meant.
@@ -15,7 +16,7 @@ pub fn due(entry: &Entry, context: &Context<'_>) -> Option<Timestamp> {
         let quiet = match &finding.quiet {
             Some(Quiet::Grace { until }) => Some(*until),
             Some(Quiet::Suppressed { until, warn_at, .. }) => Some(warn_at.unwrap_or(*until).min(*until)),
-            Some(Quiet::Settling { .. } | Quiet::Held { .. } | Quiet::Flapping) | None => None,
+            Some(Quiet::Settling { .. } | Quiet::Held { .. } | Quiet::Denied { .. } | Quiet::Flapping) | None => None,
         };
         [quiet, finding.remind_at, finding.expires_at].into_iter().flatten().min()
     };
@@ -85,18 +86,8 @@ fn of<'a>(
     context: &'a Context<'a>,
 ) -> Case<'a> {
     let is_blessed = label.tags.as_ref().is_some_and(blessed);
-    Case {
-        context,
-        id: "",
-        at: context.now,
-        key,
-        label,
-        blessing: if is_blessed { Blessing::Blessed } else { Blessing::None },
-        scan: None,
-        findings: entry.findings.clone(),
-        past: entry.past.clone(),
-        decisions: Vec::new(),
-    }
+    let blessing = if is_blessed { Blessing::Blessed } else { Blessing::None };
+    Case { label, blessing, ..Case::new(context, ("", context.now), key, entry) }
 }
 
 /// One finding at this moment; whether it is still one.
@@ -121,7 +112,7 @@ fn live(case: &mut Case, finding: &mut Finding) -> bool {
     }
     if let Some(at) = finding.expires_at.filter(|at| *at <= now) {
         case.at = at;
-        case.decide(finding, DecisionState::Expired, Action::Audit, Metadata::new());
+        case.decide(finding, DecisionState::Expired, as_told(finding), Metadata::new());
         return false;
     }
     true
@@ -147,7 +138,8 @@ fn review(case: &mut Case, finding: &mut Finding) {
         }
         Some(other) => case.hush(finding, other),
         None => {
-            let note = Metadata::from_iter([("exception_ended".to_owned(), exception.into())]);
+            let mut note = Metadata::from_iter([("exception_ended".to_owned(), exception.into())]);
+            note.extend(again(finding));
             case.tell_as(finding, DecisionState::Reopened, note);
         }
     }

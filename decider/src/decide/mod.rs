@@ -27,6 +27,7 @@ mod execution;
 mod life;
 mod past;
 mod policy;
+mod telling;
 mod text;
 mod trip;
 

@@ -2,7 +2,8 @@
 
 use elava_schemas::{DecisionState, Timestamp};
 
-use super::case::{Case, delta, finding_metadata, telling};
+use super::case::{Case, delta, finding_metadata};
+use super::telling::telling;
 use crate::finding::{Cause, Finding, Past, Quiet, flapping_of};
 
 impl Case<'_> {

@@ -3,7 +3,8 @@
 use elava_schemas::config::Config;
 use elava_schemas::{Action, Baseline, Decision, PolicyError, PolicyResult, Severity, Subject, Violation, blessed};
 
-use super::case::{Blessing, Case, Context, Raise, Scan, because, finding_metadata, is_acting, severity};
+use super::case::{Blessing, Case, Context, Raise, Scan, because, finding_metadata};
+use super::telling::{is_acting, severity};
 use crate::finding::{Cause, Entry, Finding, fingerprint};
 
 /// Policies of this package, and below it, are about orphans: told, never more.
@@ -18,10 +19,6 @@ const ORPHANS: &str = "day2.orphans";
 pub fn decide_result(result: &PolicyResult, before: &Entry, context: &Context<'_>) -> (Vec<Decision>, Entry) {
     let is_blessed = result.resource.tags.as_ref().is_some_and(blessed);
     let mut case = Case {
-        context,
-        id: result.id.as_str(),
-        at: result.evaluated_at,
-        key: &result.resource_key,
         label: result.resource.clone(),
         blessing: if is_blessed { Blessing::Blessed } else { Blessing::None },
         scan: result
@@ -29,9 +26,8 @@ pub fn decide_result(result: &PolicyResult, before: &Entry, context: &Context<'_
             .as_ref()
             .filter(|_| result.baseline == Baseline::No)
             .map(|id| Scan { id, resources: result.scope_resources }),
-        findings: before.findings.clone(),
-        past: before.past.clone(),
-        decisions: Vec::new(),
+        trigger: result.trigger,
+        ..Case::new(context, (result.id.as_str(), result.evaluated_at), &result.resource_key, before)
     };
     let (violations, gone): (&[Violation], bool) = match result.subject {
         Subject::Present => (&result.violations, false),

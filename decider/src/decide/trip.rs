@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use elava_schemas::{Action, Decision, DecisionId, DecisionState, ResourceKey, ResourceLabel, ScanId, Severity};
+use elava_schemas::{Action, Decision, DecisionId, DecisionState, ResourceKey, ScanId, Severity};
 use serde_json::json;
 
-use super::case::{Blessing, Case, Context, Metadata, Raise};
+use super::case::{Case, Context, Metadata, Raise};
 use crate::finding::{Cause, Entry, Finding};
 
 /// What is too much.
@@ -22,18 +22,7 @@ pub(crate) struct Tripped<'a> {
 /// Tells of what is held back. Whatever the stream it was seen in: the same scan leads to the same decision.
 pub(crate) fn trip(tripped: &Tripped<'_>, before: &Entry, context: &Context<'_>) -> (Vec<Decision>, Entry) {
     let Tripped { key, scan, sorts, resources } = *tripped;
-    let mut case = Case {
-        context,
-        id: scan.as_str(),
-        at: context.now,
-        key,
-        label: ResourceLabel::default(),
-        blessing: Blessing::None,
-        scan: None,
-        findings: before.findings.clone(),
-        past: before.past.clone(),
-        decisions: Vec::new(),
-    };
+    let mut case = Case::new(context, (scan.as_str(), context.now), key, before);
     let mut message = "One scan shows more than can be true; held back until somebody releases it: ".to_owned();
     for (number, (sort, count)) in sorts.iter().enumerate() {
         let comma = if number > 0 { ", " } else { "" };

@@ -6,7 +6,7 @@ use elava_decider::{Context, Entry, Exceptions, decide_change, decide_result};
 use elava_schemas::config::Config;
 use elava_schemas::{
     Baseline, Change, ChangeId, ChangeType, Decision, Message, PolicyError, PolicyResult, Resource, ResourceKey,
-    ResultId, Severity, Subject, Tags, Timestamp, Violation,
+    ResultId, Severity, Subject, Tags, Timestamp, Trigger, Violation,
 };
 
 /// The configuration with these lines of YAML instead of the defaults.
@@ -119,6 +119,7 @@ pub(crate) fn result_with(tag_text: &str, violated: &str, errors: &[&str], subje
         scan_id: None,
         scope_resources: None,
         baseline: Baseline::No,
+        trigger: Trigger::Change,
     }
     .into()
 }

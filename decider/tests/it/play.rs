@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use chrono::TimeDelta;
-use elava_bus::{Batch, Output, Page, Source, Stage};
+use elava_bus::{Batch, Output, Page, Source, Stage, StateChange};
 use elava_decider::Decider;
 use elava_schemas::config::{Config, Duration};
 use elava_schemas::{
@@ -12,6 +13,11 @@ use elava_schemas::{
 };
 
 use crate::given::{change, config, key, now, resource, result_with};
+
+const FILE: &str = "exceptions.yaml";
+/// The events that change the file.
+const BEGIN: &str = "the exceptions begin";
+const END: &str = "the exceptions end";
 
 /// All required tags.
 const COMPLETE: &str = "elava:managed=yes,elava:owner=me,environment=prod";
@@ -25,8 +31,12 @@ pub(crate) struct Play {
     /// Everything decided so far.
     decided: Vec<Decision>,
     last: Vec<Message>,
-    /// Where its exceptions are.
-    _folder: tempfile::TempDir,
+    config: Config,
+    /// What it would find again after a restart.
+    stored: BTreeMap<String, Bytes>,
+    /// The file of exceptions, and what is to be in it.
+    folder: tempfile::TempDir,
+    exceptions: String,
 }
 
 impl Play {
@@ -36,23 +46,34 @@ impl Play {
         let (exceptions, settings): (Vec<&str>, Vec<&str>) =
             settings.split("<br>").partition(|line| line.starts_with("exceptions:"));
         let mut config: Config = config(&settings.join("\n"));
-        let file = folder.path().join("exceptions.yaml");
-        std::fs::write(&file, exceptions.join("\n")).expect("writes");
-        config.policies.exceptions = Some(file.display().to_string());
+        config.policies.exceptions = Some(folder.path().join(FILE).display().to_string());
         Self {
-            decider: Decider::open(config).expect("exceptions"),
+            decider: Decider::new(config.clone()),
             now: "2026-01-01T00:00:00Z".parse().expect("a time"),
             sequence: 0,
             scans: 0,
             decided: Vec::new(),
             last: Vec::new(),
-            _folder: folder,
+            config,
+            stored: BTreeMap::new(),
+            folder,
+            exceptions: exceptions.join("\n"),
         }
+    }
+
+    /// Restarts it with these exceptions: what it looks for in the file every two seconds it finds at its start.
+    fn restart(&mut self, exceptions: &str) {
+        std::fs::write(self.folder.path().join(FILE), exceptions).expect("writes");
+        self.decider = Decider::open(self.config.clone()).expect("exceptions");
+        let stored = self.stored.clone().into_iter().collect();
+        now(self.decider.resume(&Source::Pipe, None, stored)).expect("what was stored is read");
     }
 
     /// What the last of these events leads to.
     pub(crate) fn run(mut self, events: &str) -> Vec<String> {
         let mut before = 0;
+        let exceptions = self.exceptions.clone();
+        self.restart(if events.contains(BEGIN) { "" } else { &exceptions });
         for event in events.split(" ▸ ") {
             if let Some(time) = event.strip_prefix('+') {
                 before = self.decided.len();
@@ -62,7 +83,12 @@ impl Play {
             }
             self.wait_until(self.now + TimeDelta::minutes(1));
             before = self.decided.len();
-            self.give(event);
+            if event == BEGIN || event == END {
+                self.restart(if event == BEGIN { &exceptions } else { "" });
+                self.wait_until(self.now);
+            } else {
+                self.give(event);
+            }
         }
         let mut lines: BTreeMap<String, (usize, usize)> = BTreeMap::new();
         for (place, decision) in self.decided[before..].iter().enumerate() {
@@ -105,6 +131,12 @@ impl Play {
     }
 
     fn take(&mut self, output: Output) {
+        for StateChange { key, value } in output.state {
+            match value {
+                Some(value) => self.stored.insert(key, value),
+                None => self.stored.remove(&key),
+            };
+        }
         for emit in output.messages {
             let Ok(Message::Decision(decision)) = emit.message() else { panic!("not a decision") };
             self.decided.push(*decision);
@@ -177,7 +209,9 @@ impl Play {
         } else if let Some(text) = event.strip_prefix("execution ") {
             execution(text)
         } else if let Some(by) = event.strip_suffix(" approves") {
-            self.approval(by)
+            self.approval(by, Verdict::Approved)
+        } else if let Some(by) = event.strip_suffix(" denies") {
+            self.approval(by, Verdict::Denied)
         } else {
             panic!("no such event: {event}")
         };
@@ -199,12 +233,12 @@ impl Play {
     }
 
     /// Of the last decision.
-    fn approval(&self, by: &str) -> Message {
+    fn approval(&self, by: &str, verdict: Verdict) -> Message {
         let awaits = |decision: &&Decision| decision.requires_approval || decision.metadata.contains_key("breaker");
         let asked = self.decided.iter().rev().filter(|decision| decision.action != Action::Audit).find(awaits);
         let decision_id = asked.expect("something can be approved").id.clone();
-        let id = ApprovalId::of(&[decision_id.as_str(), by]);
-        Approval { id, decision_id, by: by.into(), verdict: Verdict::Approved, reason: None, at: self.now }.into()
+        let id = ApprovalId::of(&[decision_id.as_str(), by, verdict.as_str()]);
+        Approval { id, decision_id, by: by.into(), verdict, reason: None, at: self.now }.into()
     }
 }
 

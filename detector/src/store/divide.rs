@@ -16,6 +16,16 @@ pub(crate) struct Place {
     kind: String,
 }
 
+impl Place {
+    /// Of its parts: provider, account, region, type.
+    pub(super) fn of(
+        (provider, account, region, kind): (String, String, String, String),
+    ) -> Result<Self, HistoryError> {
+        let parsed = provider.parse().map_err(|_| HistoryError::Wrong { what: "provider", text: provider })?;
+        Ok(Self { provider: parsed, account, region, kind })
+    }
+}
+
 impl<'a> From<&'a Place> for ScopeRef<'a> {
     fn from(place: &'a Place) -> Self {
         Self { provider: place.provider, account: &place.account, region: &place.region, kind: &place.kind }
@@ -53,13 +63,8 @@ impl History {
     }
 
     fn places(&self) -> Result<Vec<Place>, HistoryError> {
-        let found = whole::rows(&self.connection, PLACES, |row| {
-            Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })?;
-        let place = |(provider, account, region, kind): (String, _, _, _)| {
-            let parsed = provider.parse().map_err(|_| HistoryError::Wrong { what: "provider", text: provider })?;
-            Ok(Place { provider: parsed, account, region, kind })
-        };
-        found.into_iter().map(place).collect()
+        let found =
+            whole::rows(&self.connection, PLACES, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+        found.into_iter().map(Place::of).collect()
     }
 }

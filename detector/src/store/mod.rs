@@ -1,5 +1,6 @@
 //! The history: one DuckDB file. All SQL is in `.sql` files beside this one.
 
+mod current;
 mod divide;
 mod fields;
 mod migrate;

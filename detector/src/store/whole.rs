@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use duckdb::Connection;
+use duckdb::{Connection, Params};
 
 use super::{HistoryError, Tried, definitions, migrate, quoted, quoted_name};
 use crate::live::REPEATED;
@@ -62,6 +62,16 @@ pub(super) fn rows<T>(
     sql: &str,
     read: impl Fn(&duckdb::Row) -> duckdb::Result<T>,
 ) -> Result<Vec<T>, HistoryError> {
+    rows_of(connection, sql, [], read)
+}
+
+/// The same, of one with parameters.
+pub(super) fn rows_of<T>(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl Params,
+    read: impl Fn(&duckdb::Row) -> duckdb::Result<T>,
+) -> Result<Vec<T>, HistoryError> {
     let mut statement = connection.prepare(sql).tried("describe")?;
-    statement.query_map([], |row| read(row)).and_then(Iterator::collect).tried("describe")
+    statement.query_map(parameters, |row| read(row)).and_then(Iterator::collect).tried("describe")
 }

@@ -30,7 +30,7 @@ pub(super) struct Way {
     pub(super) apply: &'static str,
 }
 
-/// `way!("scans")` is `stage/scans.sql` and `apply/scans.sql`.
+/// `way!("keys")` is `stage/keys.sql` and `apply/keys.sql`.
 macro_rules! way {
     ($name:literal) => {
         crate::store::write::Way {
@@ -64,7 +64,7 @@ impl History {
                 };
                 self.write(&way!("touched"), || self.append("staged_touched", rows))?;
             }
-            self.each_of(&way!("scans"), "staged_scans", &effects.scans, append_scan)?;
+            self.write_scans(&effects.scans)?;
             self.record(records)?;
             progress.map_or(Ok(()), |progress| self.advance(progress, effects))
         })
@@ -119,6 +119,30 @@ impl History {
             })?;
             self.append("staged_changes", |to| append_changes(to, changes))
         })
+    }
+
+    /// Ends of scans, one by one: they come one or two at a time, and a temporary table costs more than they do.
+    fn write_scans(&self, scans: &[ScanRow]) -> Result<(), HistoryError> {
+        let write = |scan: &ScanRow| {
+            let mut statement = self.connection.prepare_cached(include_str!("apply/scans.sql"))?;
+            statement.execute(params![
+                scan.scan_id,
+                scan.scope.provider.as_str(),
+                scan.scope.account,
+                scan.scope.region,
+                scan.scope.kind,
+                scan.scope.filter,
+                micros(scan.started_at),
+                micros(scan.finished_at),
+                scan.outcome,
+                scan.observed,
+                scan.received,
+                scan.api_calls,
+                (!scan.errors.is_empty()).then(|| json(&scan.errors)),
+                if scan.proved { "proved" } else { "unknown" },
+            ])
+        };
+        scans.iter().try_for_each(|scan| write(scan).map(drop)).tried("write the ends of scans to")
     }
 
     /// Moves a position.
@@ -206,25 +230,6 @@ fn append_version(appender: &mut Appender, version: &Version) -> duckdb::Result<
 fn append_key(appender: &mut Appender, (id, key): &(u64, ResourceKey)) -> duckdb::Result<()> {
     let (text, provider) = (key.to_string(), key.provider.as_str());
     appender.append_row(params![id, text, provider, key.account, key.region, key.kind, key.id])
-}
-
-fn append_scan(appender: &mut Appender, scan: &ScanRow) -> duckdb::Result<()> {
-    appender.append_row(params![
-        scan.scan_id,
-        scan.scope.provider.as_str(),
-        scan.scope.account,
-        scan.scope.region,
-        scan.scope.kind,
-        scan.scope.filter,
-        micros(scan.started_at),
-        micros(scan.finished_at),
-        scan.outcome,
-        scan.observed,
-        scan.received,
-        scan.api_calls,
-        (!scan.errors.is_empty()).then(|| json(&scan.errors)),
-        if scan.proved { "proved" } else { "unknown" },
-    ])
 }
 
 fn append_changes(appender: &mut Appender, changes: &[Detected]) -> duckdb::Result<()> {

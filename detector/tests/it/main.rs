@@ -2,6 +2,7 @@
 
 mod backtest;
 mod cookbook;
+mod current;
 mod detect;
 mod export;
 mod harness;

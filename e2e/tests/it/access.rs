@@ -64,6 +64,9 @@ async fn the_flow_with_a_user_a_stage() {
     assert!(said(&server, &["scan"]).contains("\"scopes\":1"));
     until("people are told of what changed", async || messages(&client, "EXECUTION").await > told).await;
     settled_for(&client, 1).await;
+    let evaluated = messages(&client, "POLICY").await;
+    assert!(said(&server, &["evaluate"]).contains("\"partitions\":16"), "the enforcer hears people");
+    until("the enforcer is answered by the detector", async || messages(&client, "POLICY").await > evaluated).await;
     assert!(said(&server, &["status", "--json"]).contains("at work"), "people see who is");
     assert_eq!(said(&server, &["resources", "--json"]).lines().count(), 300, "the detector answers people");
     assert_eq!(messages(&client, "DEAD").await, 0);

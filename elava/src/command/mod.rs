@@ -7,6 +7,7 @@ pub mod changes;
 pub mod cost;
 pub mod coverage;
 pub mod diff;
+pub mod evaluate;
 pub mod exceptions;
 pub mod explain;
 pub mod export;
@@ -22,11 +23,13 @@ pub mod status;
 pub mod summary;
 pub mod violations;
 
-use elava_bus::RequestError;
+use elava_bus::{Client, RequestError};
+use serde::Serialize;
 use serde_json::Value;
 
+use crate::args::Nats;
 use crate::ask::AskError;
-use crate::show::Row;
+use crate::show::{self, Row};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +64,15 @@ pub enum CommandError {
     /// The question cannot be written.
     #[error("cannot write the request as JSON")]
     Json(#[from] serde_json::Error),
+}
+
+/// Asks the stages, and shows their answer as it is.
+async fn ask_and_show(nats: &Nats, subject: &str, request: &impl Serialize) -> Result<(), CommandError> {
+    let body = serde_json::to_vec(request)?;
+    for line in Client::connect(&nats.options()).await?.request(subject, body.into()).await? {
+        show::print(&format!("{}\n", String::from_utf8_lossy(&line)))?;
+    }
+    Ok(())
 }
 
 /// An object as a row.

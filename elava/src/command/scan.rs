@@ -1,12 +1,11 @@
 //! `elava scan`: look now.
 
 use clap::Args;
-use elava_bus::{Client, ask};
+use elava_bus::ask;
 use elava_schemas::ScanRequest;
 
-use super::CommandError;
+use super::{CommandError, ask_and_show};
 use crate::args::Nats;
-use crate::show;
 
 /// The flags.
 #[derive(Args, Clone, Debug)]
@@ -31,10 +30,6 @@ impl ScanArgs {
     /// [`CommandError`].
     pub async fn run(self) -> Result<(), CommandError> {
         let request = ScanRequest { provider: None, account: self.account, region: self.region, kind: self.kind };
-        let body = serde_json::to_vec(&request)?;
-        for line in Client::connect(&self.nats.options()).await?.request(ask::SCAN, body.into()).await? {
-            show::print(&format!("{}\n", String::from_utf8_lossy(&line)))?;
-        }
-        Ok(())
+        ask_and_show(&self.nats, ask::SCAN, &request).await
     }
 }

@@ -7,7 +7,6 @@
 
 mod args;
 mod compare;
-mod row;
 mod run;
 mod show;
 mod source;
@@ -22,14 +21,15 @@ use elava_schemas::{Resource, ResourceKey, Tags};
 
 pub use args::{BacktestArgs, FailOn, backtest};
 pub use compare::{Difference, Sort};
-pub use row::Window;
 pub use run::{Batch, Batcher, replay};
 pub use show::report;
 pub use summary::{RuleSummary, Summary};
 pub use timeline::Episode;
 
+use crate::given::{Row, RowError, Version};
 use crate::{Bundle, BundleError, Verdict, input};
-use row::{Row, Version};
+
+pub use crate::given::Window;
 use timeline::Timeline;
 
 /// Tags that name who owns a resource; the first that is there.
@@ -55,17 +55,9 @@ pub enum BacktestError {
     /// It is something else.
     #[error("the input does not begin with its window; `elava replay` writes what is wanted")]
     NoWindow,
-    /// A line that cannot be read.
-    #[error("not a line of `elava replay`: {line}…")]
-    Row {
-        /// Its beginning.
-        line: String,
-        /// What is wrong.
-        source: serde_json::Error,
-    },
-    /// A line of a later version.
-    #[error("a line of `elava replay` is of the unknown step `{0}`")]
-    Step(String),
+    /// A line.
+    #[error(transparent)]
+    Row(#[from] RowError),
     /// A resource key.
     #[error("not a resource key: {0}")]
     Key(String),

@@ -5,8 +5,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::row::key_of;
 use super::{Backtest, BacktestError, Outcome};
+use crate::given::key_of;
 
 /// Lines that are evaluated together, and how many such batches wait.
 const LINES: usize = 200;

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
-use super::row::Window;
 use super::{BacktestError, Batch, Batcher};
+use crate::given::Window;
 
 /// Longest line: a version, and the one before it.
 const CAPACITY: usize = 1 << 16;

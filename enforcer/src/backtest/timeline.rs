@@ -4,8 +4,8 @@
 use elava_schemas::{PolicyError, Severity, Timestamp, Violation};
 use serde::Serialize;
 
-use super::row::{Recorded, Window};
 use crate::Verdict;
+use crate::given::{Recorded, Window};
 
 /// A violation from when it was found until it was found mended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use elava_bus::{Batch, Page, Source, Stage};
-use elava_enforcer::{Dialect, Enforcer, LiveBundle};
+use elava_enforcer::{Bundle, Dialect, Enforcer, LiveBundle};
 use elava_schemas::config::Config;
 use elava_schemas::{Change, ChangeId, ChangeType, EvaluationRequest, Message, PolicyResult, Subject};
 use serde_json::json;
@@ -80,10 +80,27 @@ async fn changes_become_results() {
     );
     assert!(output.messages.iter().all(|emit| emit.sequence == 7));
     let lines: Vec<u64> = output.rejected.iter().map(|rejection| rejection.line).collect();
-    assert_eq!(lines, [7, 6], "nonsense, and a request that cannot be answered yet");
+    assert_eq!(lines, [6, 7], "a request that is asked elsewhere, and nonsense");
 
     let again = stage.handle(&batch).await.expect("it is handled");
     assert_eq!(results(&again.messages), found, "a replay gives the same bytes");
+}
+
+/// What has not changed is evaluated again for these.
+#[test]
+fn what_policies_look_at() {
+    for (rule, time, previous) in [
+        ("warn contains \"a\" if input.tags.Owner", false, false),
+        ("warn contains \"a\" if input.tags.known", false, false),
+        ("warn contains \"a\" if time.parse_rfc3339_ns(input.now) > 0", true, false),
+        ("warn contains \"a\" if input[\"now\"]", true, false),
+        ("warn contains \"a\" if input.context.resource_age_days > 3", true, false),
+        ("warn contains \"a\" if input.resource.history.previous.name", false, true),
+    ] {
+        let policies = folder(&[("a.rego", &format!("package day2.a\n\n{rule}\n")), ("data.json", "{\"now\": 1}")]);
+        let bundle = Bundle::load(policies.path(), Dialect::PerFile).expect(rule);
+        assert_eq!((bundle.reads_time(), bundle.reads_previous()), (time, previous), "{rule}");
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::text::{cut, facts, metadata};
 use super::{Context, Refusal, Taken};
 use crate::Clock;
 use crate::http::{Endpoint, EndpointError, post};
-use crate::notice::{Notice, NoticeKind};
+use crate::notice::{Notice, NoticeKind, ends};
 
 /// Characters of a summary.
 const SUMMARY_LIMIT: usize = 1024;
@@ -58,7 +58,8 @@ impl PagerDuty {
             (None, _) => notice.id.clone(),
         };
         let key = cut(&key, KEY_LIMIT);
-        let is_over = notice.first().state == DecisionState::Resolved;
+        let state = notice.first().state;
+        let is_over = ends(state);
         if is_over && context.others_open {
             return Ok(Taken::saying("the incident goes on: others of its findings are open"));
         }
@@ -67,6 +68,9 @@ impl PagerDuty {
             event["event_action"] = "resolve".into();
         } else {
             event["event_action"] = "trigger".into();
+        }
+        if state != DecisionState::Resolved {
+            // for what is not mended: why nobody minds it any more
             event["payload"] = self.payload(notice);
         }
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);

@@ -43,9 +43,18 @@ pub fn render(notice: &Notice<'_>, colour: Colour) -> String {
     text
 }
 
-/// What is said of a decision that acts: that it waits, or that it will not be carried out.
+/// What has changed where it was not the resource.
+pub(crate) fn why_now(decision: &Decision) -> Option<&'static str> {
+    match metadata(decision, "trigger")? {
+        "policies" => Some("what it is about has not changed: the policies have"),
+        "time" => Some("what it is about has not changed: time has passed"),
+        _ => None,
+    }
+}
+
+/// What is said of a decision: that it waits, or that it will not be carried out.
 pub(crate) fn notes(decision: &Decision) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = why_now(decision).map(str::to_owned).into_iter().collect();
     if decision.requires_approval {
         let until =
             decision.approve_by.map_or(String::new(), |at| format!(" until {}", at.format("%Y-%m-%d %H:%M:%SZ")));

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::{Member, Memory};
+use crate::notice::ends;
 
 /// Findings remembered of one source. What has no end (a resource has appeared) is forgotten when there are more.
 const KEPT: usize = 50_000;
@@ -53,6 +54,18 @@ impl Memory {
         self.told.get(finding)?.contacts.get(channel)
     }
 
+    /// Whether a channel was told of a finding.
+    pub(crate) fn was_told(&self, finding: &FindingId, channel: &str) -> bool {
+        self.contact(finding, channel).is_some_and(|contact| contact.told)
+            || self.of(finding, channel).any(|member| member.receipt.is_some())
+    }
+
+    /// Where a channel was first told of a finding.
+    pub(crate) fn thread(&self, finding: &FindingId, channel: &str) -> Option<String> {
+        let noted = self.contact(finding, channel).and_then(|contact| contact.thread.clone());
+        noted.or_else(|| self.of(finding, channel).find_map(|member| member.receipt.as_ref()?.thread.clone()))
+    }
+
     /// The channels that were told of a finding, or are about to be; `None` where that is not known.
     pub(crate) fn told_of(&self, finding: &FindingId) -> Option<Vec<String>> {
         match self.told.get(finding) {
@@ -70,7 +83,7 @@ impl Memory {
 
     /// Notes to whom a decision goes.
     pub(crate) fn note(&mut self, decision: &Decision, channels: &[String]) {
-        let is_over = decision.state == DecisionState::Resolved;
+        let is_over = matches!(decision.state, DecisionState::Resolved | DecisionState::Expired);
         if (is_over || channels.is_empty()) && !self.told.contains_key(&decision.finding) {
             // Nothing to remember, unless nobody would know later that nobody was told.
             if is_over || self.is_complete {
@@ -99,7 +112,7 @@ impl Memory {
         self.forget_oldest();
     }
 
-    /// A channel need not be told of a finding's end: it never heard of it.
+    /// A channel hears no more of a finding.
     pub(crate) fn forget_contact(&mut self, finding: &FindingId, channel: &str) {
         let Some(told) = self.told.get_mut(finding) else { return };
         told.contacts.remove(channel);
@@ -120,7 +133,9 @@ impl Memory {
     pub(super) fn note_told(&mut self, channel: &str, member: &Member) {
         let Some(told) = self.told.get_mut(&member.finding) else { return };
         let thread = member.receipt.as_ref().and_then(|receipt| receipt.thread.clone());
-        if member.state == DecisionState::Resolved && told.closed {
+        // an exception may have ended meanwhile, and the finding been told again
+        let is_last = told.closed || (member.state == DecisionState::Suppressed && told.last == member.id);
+        if ends(member.state) && is_last {
             return self.forget_contact(&member.finding, channel);
         }
         let Some(contact) = told.contacts.get_mut(channel) else { return };

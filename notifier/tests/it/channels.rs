@@ -183,6 +183,99 @@ async fn an_incident_of_several_ends_with_the_last() {
     assert_eq!(events(&server)[1..], [("resolve".to_owned(), key)]);
 }
 
+/// However many one scan resolves: each has an incident of its own.
+#[tokio::test]
+async fn every_incident_ends() {
+    let server = Server::start(&[]).await;
+    let notifier = notifier_of(&pager(&server), clock);
+    let all: Vec<[Decision; 3]> = (0..30).map(|number| life(&number.to_string())).collect();
+    for [new, ..] in &all {
+        given(&notifier, &batch(PARTITION, &messages(std::slice::from_ref(new))), soon()).await.expect("told");
+    }
+    let ends: Vec<Decision> = all.iter().map(|[.., end]| end.clone()).collect();
+    given(&notifier, &batch(PARTITION, &messages(&ends)), soon()).await.expect("told");
+    let keys = |action: &str| -> Vec<String> {
+        events(&server).into_iter().filter(|(of, _)| of == action).map(|(_, key)| key).collect()
+    };
+    assert_eq!(keys("trigger").len(), 30);
+    assert_eq!(keys("resolve"), keys("trigger"));
+}
+
+/// Nobody is to mind what an exception covers, nor what counts as how things are: nobody else would end the incident.
+#[tokio::test]
+async fn an_incident_ends_with_an_exception() {
+    use DecisionState::{Expired, New, Reminder, Reopened, Resolved, Suppressed};
+    let with = |mut decision: Decision| {
+        decision.metadata.insert("exception".into(), "known".into());
+        decision.metadata.insert("exception_until".into(), "2026-01-20".into());
+        decision
+    };
+    let of = |state| {
+        let one = owned("x", "me", Severity::Warning, state);
+        if matches!(state, Suppressed | Reminder) { with(one) } else { one }
+    };
+    for (life, expected) in [
+        (&[New, Suppressed, Reminder][..], &["trigger", "resolve"][..]),
+        (&[New, Suppressed, Resolved], &["trigger", "resolve"]),
+        (&[New, Suppressed, Reminder, Reopened, Resolved], &["trigger", "resolve", "trigger", "resolve"]),
+        (&[Suppressed, Reminder, Reopened, Resolved], &["trigger", "resolve"]),
+        (&[New, Expired, Resolved], &["trigger", "resolve"]),
+        (&[Expired], &[]),
+    ] {
+        for in_one in [false, true] {
+            let server = Server::start(&[]).await;
+            let slack = format!("slack: {{enabled: true, webhook: '{}/slack'}}", server.url);
+            let notifier = notifier_of(&format!("{}\n{slack}", pager(&server)), clock);
+            let life: Vec<Decision> = life.iter().map(|state| of(*state)).collect();
+            for part in life.chunks(if in_one { life.len() } else { 1 }) {
+                given(&notifier, &batch(PARTITION, &messages(part)), soon()).await.expect("told");
+            }
+            let received: Vec<Value> =
+                server.received().iter().filter(|one| one.path == "/v2/enqueue").map(|one| one.json()).collect();
+            let mut actions: Vec<&str> = received.iter().filter_map(|event| event["event_action"].as_str()).collect();
+            // what comes at once can end twice
+            actions.dedup();
+            assert_eq!(actions, expected, "{life:?}");
+            assert!(received.iter().all(|event| event["dedup_key"] == life[0].finding.as_str()));
+            let why: Vec<&str> = received.iter().filter_map(|event| event["payload"]["summary"].as_str()).collect();
+            if life.iter().any(|decision| decision.state == Suppressed) && life[0].state == New {
+                assert_eq!(why[1], "Suppressed by the exception known until 2026-01-20: Open to the world: x");
+            }
+            // people hear of the opening, of the exception that is about to end, of the opening after it, and of the end
+            let is_told = |decision: &&Decision| !matches!(decision.state, Suppressed | Expired);
+            let is_first_end = life.iter().any(|decision| decision.state == Expired);
+            let told = life.iter().filter(is_told).count() - usize::from(is_first_end && life.len() > 1);
+            let of_slack = server.received().iter().filter(|one| one.path == "/slack").count();
+            assert_eq!(of_slack, told, "{life:?}");
+        }
+    }
+}
+
+/// Of an incident of several, those that an exception covers count no more.
+#[tokio::test]
+async fn an_incident_of_several_ends_without_what_is_suppressed() {
+    let server = Server::start(&[]).await;
+    let notifier = notifier_of(&pager(&server), clock);
+    let of = |numbers: std::ops::Range<usize>, state| {
+        let one = |number: usize| owned(&number.to_string(), "me", Severity::Warning, state);
+        messages(&numbers.map(one).collect::<Vec<_>>())
+    };
+    for (decisions, events_by_then) in [
+        (of(0..6, DecisionState::New), 1),
+        (of(0..2, DecisionState::Suppressed), 1),
+        (of(2..5, DecisionState::Resolved), 1),
+        (of(5..6, DecisionState::Suppressed), 2),
+        (of(5..6, DecisionState::Reopened), 3),
+    ] {
+        given(&notifier, &batch(PARTITION, &decisions), soon()).await.expect("told");
+        assert_eq!(events(&server).len(), events_by_then);
+    }
+    let events = events(&server);
+    let actions: Vec<&str> = events.iter().map(|(action, _)| action.as_str()).collect();
+    assert_eq!(actions, ["trigger", "resolve", "trigger"]);
+    assert_eq!(events[0].1, events[1].1);
+}
+
 #[tokio::test]
 async fn files_are_appended_to() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -197,10 +290,11 @@ async fn files_are_appended_to() {
     let notifier = notifier_of(&yaml, clock);
     let [first, ..] = life("x");
     notifier.handle(&batch(PARTITION, &messages(std::slice::from_ref(&first)))).await.expect("held");
-    let mut told = Vec::new();
+    let (mut told, mut now) = (Vec::new(), soon());
     // the third has no folder: it is tried again and again
     while told.len() < 2 {
-        let output = notifier.tick(&PARTITION, soon()).await.expect("a and b are written");
+        now += crate::LATER;
+        let output = notifier.tick(&PARTITION, now).await.expect("a and b are written");
         told.extend(output.messages.iter().map(|emit| emit.message().expect("a message")));
     }
     let [a, b] = [path("a"), path("b")].map(|path| std::fs::read_to_string(path).expect("it is there"));
@@ -210,7 +304,7 @@ async fn files_are_appended_to() {
     let device = notifier_of("channels: {device: {file: {path: /dev/null}}}", clock);
     assert_eq!(device.test("device").await.expect("it is written"), "device: written");
     std::fs::create_dir(folder.path().join("none")).expect("a folder");
-    crate::pass(&notifier, &PARTITION, soon()).await.expect("c is written");
+    crate::pass(&notifier, &PARTITION, now + crate::LATER).await.expect("c is written");
     assert_eq!(std::fs::read_to_string(path("none/x")).expect("it is there"), format!("{line}\n"));
 }
 

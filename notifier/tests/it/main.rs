@@ -3,6 +3,7 @@
 mod channels;
 mod config;
 mod email;
+mod gathering;
 mod grouping;
 mod http;
 mod quiet;
@@ -71,6 +72,9 @@ const PARTITION: Source = Source::Partition { stream: Stream::Decision, partitio
 /// Positions of pages: each comes after the one before.
 static NEXT: AtomicU64 = AtomicU64::new(7);
 
+/// A receipt is so much later than the tick that told it, at most.
+const LATER: chrono::TimeDelta = chrono::TimeDelta::milliseconds(1);
+
 /// What came of time passing.
 #[derive(Default)]
 struct Passed {
@@ -92,7 +96,7 @@ async fn given(notifier: &Notifier, batch: &Batch, until: Timestamp) -> Result<P
 async fn pass(notifier: &Notifier, source: &Source, until: Timestamp) -> Result<Passed, Failure> {
     let mut passed = Passed::default();
     let began = std::time::Instant::now();
-    while let Some(at) = notifier.due(source).filter(|at| *at <= until) {
+    while let Some(at) = notifier.due(source).filter(|at| *at <= until + LATER) {
         let Output { messages, state, .. } = notifier.tick(source, at).await?;
         assert!(began.elapsed() < Duration::from_secs(20), "it is never told");
         if messages.is_empty() && state.is_empty() {
@@ -102,6 +106,24 @@ async fn pass(notifier: &Notifier, source: &Source, until: Timestamp) -> Result<
         passed.state.extend(state);
     }
     Ok(passed)
+}
+
+/// Another account's.
+const fn partition(partition: u16) -> Source {
+    Source::Partition { stream: Stream::Decision, partition }
+}
+
+/// Lets time pass for several sources, as the bus does.
+async fn pass_all(notifier: &Notifier, sources: &[Source], until: Timestamp) -> Vec<Passed> {
+    let mut all: Vec<Passed> = sources.iter().map(|_| Passed::default()).collect();
+    while sources.iter().any(|source| notifier.due(source).is_some_and(|at| at <= until + LATER)) {
+        for (source, passed) in sources.iter().zip(&mut all) {
+            let more = pass(notifier, source, until).await.expect("told");
+            passed.messages.extend(more.messages);
+            passed.state.extend(more.state);
+        }
+    }
+    all
 }
 
 /// What the bus would give back after these changes.

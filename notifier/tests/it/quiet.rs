@@ -7,7 +7,7 @@ use elava_schemas::{Decision, DecisionState, Severity, Timestamp};
 
 use crate::http::receipts;
 use crate::server::Server;
-use crate::{PARTITION, batch, given, messages, notifier_of, owned, pass, stored};
+use crate::{PARTITION, batch, given, messages, notifier_of, owned, partition, pass, pass_all, stored};
 
 /// A clock of the test's own.
 macro_rules! clock {
@@ -99,6 +99,30 @@ async fn the_night_is_one_message() {
     state.extend(passed.state);
     let open = stored(&state).into_iter().filter(|(key, _)| key.starts_with("told.")).count();
     assert_eq!(open, 4, "longer, worse, urgent and longest are open");
+}
+
+/// The digest is the channel's, whatever the account; what an exception covers by then is not in it.
+#[tokio::test]
+async fn the_night_of_several_accounts_is_one_message() {
+    let (now, set) = clock!(now);
+    let server = Server::start(&[]).await;
+    let notifier = notifier_of(&slack(&server), now);
+    let sources = [partition(1), partition(2), partition(3)];
+    let night = set("2026-01-05T21:00:00Z");
+    for (number, source) in sources.iter().enumerate() {
+        let of = |name: &str, state| owned(&format!("{name}-{number}"), "me", Severity::Warning, state);
+        let decisions =
+            [of("open", DecisionState::New), of("known", DecisionState::New), of("known", DecisionState::Suppressed)];
+        given(&notifier, &batch(source.clone(), &messages(&decisions)), night).await.expect("held");
+    }
+    let passed = pass_all(&notifier, &sources, set(END)).await;
+    assert_eq!(
+        told(&server),
+        [
+            "*3 findings in quiet hours*\nWARNING Open to the world: open-0\nWARNING Open to the world: open-1\nWARNING Open to the world: open-2"
+        ]
+    );
+    assert_eq!(passed.iter().map(|passed| receipts(passed).len()).collect::<Vec<_>>(), [2, 2, 2]);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
 
 /// One answer.
 #[derive(Clone, Copy)]
@@ -18,6 +19,8 @@ pub(crate) enum Answer {
     Status(u16, &'static str, &'static str),
     /// None for a long time.
     Hang,
+    /// Success, once there is a permit.
+    After(&'static Semaphore),
 }
 
 /// One request as it arrived.
@@ -69,6 +72,10 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
     let answer = server.answers.lock().expect("no handler panics").pop_front();
     match answer {
         None | Some(Answer::Ok) => StatusCode::OK.into_response(),
+        Some(Answer::After(gate)) => {
+            gate.acquire().await.expect("it is never closed").forget();
+            StatusCode::OK.into_response()
+        }
         Some(Answer::Status(status, retry_after, body)) => {
             let status = StatusCode::from_u16(status).expect("a status");
             if retry_after.is_empty() {

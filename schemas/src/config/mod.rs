@@ -119,11 +119,11 @@ pub enum ConfigVersion {
 pub struct ChangeDetection {
     /// Whether changes are detected at all; history is kept either way.
     pub enabled: bool,
-    /// How often open scans are looked at for having been abandoned.
+    /// Without effect: changes are found as scans arrive, and an unfinished scan ends with the next of its scope.
     #[serde(deserialize_with = "duration::interval")]
     #[schemars(with = "Duration")]
     pub check_interval: Duration,
-    /// How far back a resource counts as recently changed.
+    /// Without effect: each question says how far back it looks.
     pub lookback_window: Duration,
     /// Which sorts of change are reported.
     pub track: Vec<Track>,
@@ -245,6 +245,10 @@ pub struct Policies {
     /// File of the exceptions: findings that are accepted for a while.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exceptions: Option<String>,
+    /// How often all current resources are evaluated again where policies read the time.
+    #[serde(deserialize_with = "duration::interval")]
+    #[schemars(with = "Duration")]
+    pub evaluate_every: Duration,
 }
 
 impl Default for Policies {
@@ -260,6 +264,7 @@ impl Default for Policies {
             ]),
             environment_tags: ["environment", "Environment", "env", "Env"].map(str::to_owned).to_vec(),
             exceptions: None,
+            evaluate_every: Duration::hours(24),
         }
     }
 }

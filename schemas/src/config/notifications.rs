@@ -160,13 +160,21 @@ pub struct Grouping {
     pub window: Duration,
     /// How long is waited at most. For what is critical it is never more than a second.
     pub longest: Duration,
+    /// In their place, how long is waited for more of what policies find when they look again at what has not changed,
+    /// anew with each; 20 times as long at most.
+    pub evaluated: Duration,
     /// Fewer than this are told one by one.
     pub at_least: usize,
 }
 
 impl Default for Grouping {
     fn default() -> Self {
-        Self { window: Duration::millis(300), longest: Duration::seconds(5), at_least: 5 }
+        Self {
+            window: Duration::millis(300),
+            longest: Duration::seconds(5),
+            evaluated: Duration::seconds(15),
+            at_least: 5,
+        }
     }
 }
 

@@ -43,6 +43,41 @@ pub struct PolicyResult {
     /// Whether the change's scope was being seen for the first time.
     #[serde(default, skip_serializing_if = "Baseline::is_no")]
     pub baseline: Baseline,
+    /// Why it was evaluated.
+    #[serde(default, skip_serializing_if = "Trigger::is_change")]
+    pub trigger: Trigger,
+}
+
+/// Why policies were evaluated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// The resource changed.
+    #[default]
+    Change,
+    /// The policies changed.
+    Policies,
+    /// Time has passed, and policies read it.
+    Time,
+    /// Somebody asked for it.
+    Request,
+}
+
+impl Trigger {
+    /// As written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Change => "change",
+            Self::Policies => "policies",
+            Self::Time => "time",
+            Self::Request => "request",
+        }
+    }
+
+    fn is_change(&self) -> bool {
+        *self == Self::Change
+    }
 }
 
 /// Whether the resource was there when its policies were evaluated.

@@ -36,16 +36,12 @@ COMMENT ON MACRO earlier IS 'The first of two times that are given in order';
 CREATE OR REPLACE MACRO diff_between(t1, t2) AS TABLE
 WITH RECURSIVE former AS (
     SELECT *
-    FROM closed
-    WHERE valid_from <= earlier(t1, t2)
-        AND valid_to > instant(t1)
-        AND valid_to <= instant(t2)
+    FROM (SELECT *, instant(t1) AS first, instant(t2) AS second FROM closed)
+    WHERE valid_from <= first AND valid_to > first AND valid_to <= second
 ), latter AS (
     SELECT *
-    FROM all_versions
-    WHERE valid_from > earlier(t1, t2)
-        AND valid_from <= instant(t2)
-        AND (valid_to IS NULL OR valid_to > instant(t2))
+    FROM (SELECT *, earlier(t1, t2) AS first, instant(t2) AS second FROM all_versions)
+    WHERE valid_from > first AND valid_from <= second AND (valid_to IS NULL OR valid_to > second)
 ), pairs AS MATERIALIZED (
     -- where a resource is missing, all of its row is null
     SELECT resource_id, f AS former, l AS latter, CASE WHEN l.version IS NULL THEN f ELSE l END AS place
@@ -135,12 +131,12 @@ COMMENT ON MACRO TABLE diff_between IS
 CREATE OR REPLACE MACRO changed_between(t1, t2) AS TABLE
 WITH former AS (
     SELECT resource_id, version, provider, account, region, type, scope, local_id
-    FROM closed
-    WHERE valid_from <= earlier(t1, t2) AND valid_to > instant(t1) AND valid_to <= instant(t2)
+    FROM (SELECT *, instant(t1) AS first, instant(t2) AS second FROM closed)
+    WHERE valid_from <= first AND valid_to > first AND valid_to <= second
 ), latter AS (
     SELECT resource_id, version, provider, account, region, type, scope, local_id
-    FROM all_versions
-    WHERE valid_from > earlier(t1, t2) AND valid_from <= instant(t2) AND (valid_to IS NULL OR valid_to > instant(t2))
+    FROM (SELECT *, earlier(t1, t2) AS first, instant(t2) AS second FROM all_versions)
+    WHERE valid_from > first AND valid_from <= second AND (valid_to IS NULL OR valid_to > second)
 )
 SELECT
     CASE

@@ -8,14 +8,21 @@ CREATE OR REPLACE MACRO part_end(part, parts) AS (
 );
 COMMENT ON MACRO part_end IS 'For replay: the greatest resource_id of the nth of so many parts, from 0';
 
+CREATE OR REPLACE MACRO resource_json(
+    scope, local_id, name, arn, status, tags, created_at, monthly_cost_usd, monthly_cost_source, attributes, relations
+) AS json_object(
+    'key', key_of(scope, local_id), 'name', name, 'arn', arn, 'status', status, 'tags', tags,
+    'created_at', rfc3339(created_at), 'monthly_cost_usd', monthly_cost_usd,
+    'monthly_cost_source', monthly_cost_source, 'attributes', attributes::JSON,
+    'relations', coalesce(relations, '[]')::JSON
+);
+COMMENT ON MACRO resource_json IS 'For replay: a resource as messages write it';
+
 CREATE OR REPLACE MACRO replay(since, until, part := 0, parts := 1, account_like := NULL, region_like := NULL, type_like := NULL) AS TABLE
 WITH lived AS MATERIALIZED (
     SELECT resource_id, version, scope, local_id, valid_from, valid_to, first_seen,
-        json_object(
-            'key', key_of(scope, local_id), 'name', name, 'arn', arn, 'status', status, 'tags', tags,
-            'created_at', rfc3339(created_at), 'monthly_cost_usd', monthly_cost_usd,
-            'monthly_cost_source', monthly_cost_source, 'attributes', attributes::JSON,
-            'relations', coalesce(relations, '[]')::JSON
+        resource_json(
+            scope, local_id, name, arn, status, tags, created_at, monthly_cost_usd, monthly_cost_source, attributes, relations
         ) AS resource
     FROM (
         SELECT * FROM current

@@ -1,9 +1,11 @@
 -- lpad takes as long as all the rest, and one in sixteen needs it
 CREATE OR REPLACE MACRO version_text(version) AS (
-    CASE
-        WHEN version >= 21267647932558653966460912964485513216::UHUGEINT THEN lower(hex(version::UHUGEINT))
-        ELSE lpad(lower(hex(version::UHUGEINT)), 32, '0')
-    END
+    lower(
+        CASE
+            WHEN version >= 21267647932558653966460912964485513216::UHUGEINT THEN hex(version::UHUGEINT)
+            ELSE lpad(hex(version::UHUGEINT), 32, '0')
+        END
+    )
 );
 COMMENT ON MACRO version_text IS 'A version''s hash as messages write it';
 CREATE OR REPLACE MACRO utc(micros) AS make_timestamp(micros::BIGINT)::TIMESTAMPTZ;

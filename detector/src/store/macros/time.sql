@@ -18,39 +18,32 @@ CREATE OR REPLACE MACRO day_named(word) AS (
 );
 COMMENT ON MACRO day_named IS 'For instant: the midnight at which today, yesterday or the last such weekday began';
 
--- Each form is known by its pattern. A time of day without seconds gets them, an offset of four digits its colon.
--- All of it folds to a constant, so that a scan prunes by it.
+-- Each form is known by its pattern. All of it folds to a constant, so that a scan prunes by it. What DuckDB has to
+-- resolve before, though, is every function here each time one is asked: there are few, and where a macro needs an
+-- instant twice, it names it once.
 CREATE OR REPLACE MACRO instant_of(word) AS (
     CASE
-        WHEN regexp_full_match(word, '[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}(:[0-9]{2})?)')
-            THEN word::TIMESTAMPTZ
-        WHEN word = 'NOW' THEN present()
+        WHEN regexp_full_match(word, '[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?')
+            THEN word::TIMESTAMP AT TIME ZONE 'UTC'
+        -- seconds are added, and the colon of an offset
+        WHEN regexp_full_match(
+            word, '[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)'
+        )
+            THEN regexp_replace(
+                regexp_replace(regexp_replace(word, ' ?(Z|[+-][0-9:]+)$', '\1'), '^(.{16})([Z+-])', '\1:00\2'),
+                '([+-][0-9]{2})([0-9]{2})$', '\1:\2'
+            )::TIMESTAMPTZ
         WHEN regexp_full_match(word, '[0-9]{1,7} ?[SMHDW]( AGO)?')
-            THEN present() - to_seconds(
-                regexp_extract(word, '^[0-9]+')::BIGINT
-                * CASE regexp_extract(word, '[A-Z]')
-                    WHEN 'S' THEN 1 WHEN 'M' THEN 60 WHEN 'H' THEN 3600 WHEN 'D' THEN 86400 ELSE 604800
-                END
-            )
+            THEN present() - to_seconds(epoch(regexp_extract(word, '^[0-9]+ ?[A-Z]')::INTERVAL))
+        WHEN word = 'NOW' THEN present()
         WHEN regexp_full_match(
             word,
             '(TODAY|YESTERDAY|(SUN|MON|TUES|WEDNES|THURS|FRI|SATUR)DAY)( ([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?)?'
         )
             THEN (
-                day_named(regexp_extract(word, '^[A-Z]+')) + coalesce(
-                    try_cast(regexp_replace(regexp_extract(word, '[0-9:]+$'), '^([0-9]+:[0-9]+)$', '\1:00') AS INTERVAL),
-                    INTERVAL 0 SECOND
-                )
+                day_named(regexp_extract(word, '^[A-Z]+'))
+                + coalesce(try_cast(regexp_extract(word, '[0-9:]+$') AS INTERVAL), INTERVAL 0 SECOND)
             ) AT TIME ZONE 'UTC'
-        WHEN regexp_full_match(word, '[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?')
-            THEN regexp_replace(word, '[T ]([0-9]+:[0-9]+)$', ' \1:00')::TIMESTAMP AT TIME ZONE 'UTC'
-        WHEN regexp_full_match(
-            word, '[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)'
-        )
-            THEN regexp_replace(
-                regexp_replace(replace(replace(word, ' -', '-'), ' +', '+'), '^(.{10}).([0-9]+:[0-9]+) ?(Z|[+-].*)$', '\1 \2:00\3'),
-                '([+-][0-9]{2})([0-9]{2})$', '\1:\2'
-            )::TIMESTAMPTZ
         WHEN word IS NOT NULL THEN error(
             '"' || lower(word) || '" is no time; write now, 30m, 24h, 7d, 2w, today, yesterday 14:00, monday, '
             || '2026-11-20, 2026-11-20 14:00 or 2026-11-20T14:00:00Z (UTC unless it names an offset)'

@@ -1,6 +1,7 @@
 CREATE OR REPLACE MACRO resources_at(t) AS TABLE
-SELECT * FROM versions
-WHERE valid_from <= instant(t) AND (valid_to IS NULL OR valid_to > instant(t));
+SELECT * EXCLUDE (moment)
+FROM (SELECT *, instant(t) AS moment FROM versions)
+WHERE valid_from <= moment AND (valid_to IS NULL OR valid_to > moment);
 COMMENT ON MACRO TABLE resources_at IS
 'Every resource that existed at that time, as it was: columns of versions. A version holds from valid_from until before valid_to';
 

@@ -264,9 +264,14 @@ mod tests {
                 "told          nobody: it is told on 2026-11-11 16:00:00 unless it is over by then",
             ),
             (
-                json!({"action": "audit", "metadata": {"breaker": "dec_9"}}),
-                "told          nobody: the breaker holds it until it is over, or told by `elava release dec_9`",
+                json!({"action": "audit", "metadata": {"breaker": "fnd_9"}}),
+                "told          nobody: the breaker holds it until it is over, released or denied; `elava explain fnd_9` has the id",
             ),
+            (
+                json!({"action": "audit", "metadata": {"breaker": "fnd_9", "denied_by": "ann", "denied_because": "a script"}}),
+                "told          nobody: the breaker held it, and ann has said that nobody is told: a script",
+            ),
+            (json!({"state": "expired"}), "told          nobody: it counts as how things are"),
             (json!({"superseded_by": "dec_2"}), "told          nobody: dec_2 has taken its place"),
             (
                 json!({}),

@@ -144,9 +144,20 @@ impl<'a> Step<'a> {
         let notes = notes.iter().filter(|(name, _)| metadata[*name] == true).map(|(_, text)| *text);
         vec![
             labelled("because of ", why.as_deref().unwrap_or_default()),
+            evaluated(metadata["trigger"].as_str().unwrap_or_default()).to_owned(),
             labelled("exception ", metadata["exception"].as_str().unwrap_or_default()),
             notes.collect::<Vec<_>>().join("; "),
         ]
+    }
+}
+
+/// Why policies looked at what had not changed.
+fn evaluated(trigger: &str) -> &'static str {
+    match trigger {
+        "policies" => "evaluated again because the policies changed",
+        "time" => "evaluated again because time has passed",
+        "request" => "evaluated again because somebody asked",
+        _ => "",
     }
 }
 
@@ -159,9 +170,15 @@ pub(super) fn why_nobody(decision: &Value, now: Timestamp) -> String {
     match (text("action"), text("state"), exception, text("superseded_by")) {
         (_, "suppressed", Some(exception), _) => format!("the exception {exception} covers it"),
         (_, "suppressed", None, _) => "an exception covers it".to_owned(),
+        (_, "expired", ..) => "it counts as how things are".to_owned(),
+        ("audit", ..) if metadata["denied_by"].is_string() => {
+            let note = |name: &str| metadata[name].as_str().unwrap_or_default().to_owned();
+            let because = labelled(": ", &note("denied_because"));
+            format!("the breaker held it, and {} has said that nobody is told{because}", note("denied_by"))
+        }
         ("audit", ..) if metadata["breaker"].is_string() => {
             let breaker = metadata["breaker"].as_str().unwrap_or_default();
-            format!("the breaker holds it until it is over, or told by `elava release {breaker}`")
+            format!("the breaker holds it until it is over, released or denied; `elava explain {breaker}` has the id")
         }
         ("audit", ..) if metadata["flapping"] == true => "it comes and goes too often".to_owned(),
         _ if later(text("not_before")) => {

@@ -1,12 +1,11 @@
-//! The lines that are replayed: what the history's question `replay` answers, and `elava replay` writes.
+//! Resources as the history tells of them: what its question `replay` answers and `elava replay` writes, and what it
+//! answers when current resources are evaluated again.
 
 use std::borrow::Cow;
 
 use elava_schemas::{Change, ChangeHistory, ChangeId, ChangeType, Resource, ResourceKey, Severity, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-
-use super::BacktestError;
 
 /// Between which times is looked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -16,6 +15,22 @@ pub struct Window {
     /// The last one, excluded; none where it is the end of what is known.
     #[serde(default)]
     pub until: Option<Timestamp>,
+}
+
+/// A line that is none of these.
+#[derive(Debug, thiserror::Error)]
+pub enum RowError {
+    /// It cannot be read.
+    #[error("not a line of `elava replay`: {line}…")]
+    Wrong {
+        /// Its beginning.
+        line: String,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// It is of a later version.
+    #[error("a line of `elava replay` is of the unknown step `{0}`")]
+    Step(String),
 }
 
 /// One line.
@@ -29,45 +44,45 @@ struct Line<'a> {
 }
 
 /// What one line says of a resource.
-pub(super) enum Row {
+pub(crate) enum Row {
     Version(Box<Version>),
     Violation(Recorded),
 }
 
 /// A resource at one time.
 #[derive(Deserialize)]
-pub(super) struct Version {
+pub(crate) struct Version {
     #[serde(skip)]
-    pub(super) at: Timestamp,
+    pub(crate) at: Timestamp,
     /// It was so when the window began.
-    pub(super) at_start: bool,
+    pub(crate) at_start: bool,
     /// It disappeared.
-    pub(super) gone: bool,
+    pub(crate) gone: bool,
     baseline: bool,
     version: Option<String>,
     first_seen: Option<Timestamp>,
     changes_7d: Option<u64>,
     changes_30d: Option<u64>,
     /// None where it disappeared, and where the history no longer has the version.
-    pub(super) resource: Option<Resource>,
+    pub(crate) resource: Option<Resource>,
     /// Where it is not what the line before says.
-    pub(super) previous: Option<Resource>,
+    pub(crate) previous: Option<Resource>,
 }
 
 /// A violation as it was recorded.
 #[derive(Deserialize)]
-pub(super) struct Recorded {
-    pub(super) policy: String,
-    pub(super) rule: String,
-    pub(super) severity: Severity,
-    pub(super) message: String,
-    pub(super) opened_at: Timestamp,
-    pub(super) closed_at: Option<Timestamp>,
+pub(crate) struct Recorded {
+    pub(crate) policy: String,
+    pub(crate) rule: String,
+    pub(crate) severity: Severity,
+    pub(crate) message: String,
+    pub(crate) opened_at: Timestamp,
+    pub(crate) closed_at: Option<Timestamp>,
 }
 
 impl Row {
-    pub(super) fn parse(line: &[u8]) -> Result<Self, BacktestError> {
-        let wrong = |source| BacktestError::Row { line: excerpt(line), source };
+    pub(crate) fn parse(line: &[u8]) -> Result<Self, RowError> {
+        let wrong = |source| RowError::Wrong { line: excerpt(line), source };
         let Line { step, at, details } = serde_json::from_slice(line).map_err(wrong)?;
         match step.as_ref() {
             "version" => {
@@ -76,26 +91,25 @@ impl Row {
                 Ok(Self::Version(version))
             }
             "violation" => Ok(Self::Violation(serde_json::from_str(details.get()).map_err(wrong)?)),
-            other => Err(BacktestError::Step(other.to_owned())),
+            other => Err(RowError::Step(other.to_owned())),
         }
     }
 }
 
 /// Whose line it is; none of a window.
-pub(super) fn key_of(line: &[u8]) -> Result<Option<String>, BacktestError> {
+pub(crate) fn key_of(line: &[u8]) -> Result<Option<String>, RowError> {
     #[derive(Deserialize)]
     struct Head {
         #[serde(default)]
         key: Option<String>,
     }
-    let head: Head =
-        serde_json::from_slice(line).map_err(|source| BacktestError::Row { line: excerpt(line), source })?;
+    let head: Head = serde_json::from_slice(line).map_err(|source| RowError::Wrong { line: excerpt(line), source })?;
     Ok(head.key)
 }
 
 impl Version {
     /// The change message that the enforcer was given, as far as policies see it.
-    pub(super) fn change(self, key: &ResourceKey, previous: Option<Resource>) -> Change {
+    pub(crate) fn change(self, key: &ResourceKey, previous: Option<Resource>) -> Change {
         let history = self.first_seen.filter(|_| !self.baseline).map(|first_seen| ChangeHistory {
             first_seen,
             changes_7d: self.changes_7d.unwrap_or(0),

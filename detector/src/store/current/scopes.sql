@@ -1,0 +1,1 @@
+SELECT DISTINCT provider, account, region, type, scope FROM current

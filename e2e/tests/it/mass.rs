@@ -1,0 +1,198 @@
+//! What is too much to be true is one message, and what was not looked at is none: real binaries, and what the channel
+//! receives.
+
+use std::process::{Command, Output};
+
+use chrono::{TimeDelta, Utc};
+use elava_e2e::{Estate, Pipeline, Receiver, Server, binary, publish, scalar, scan_lines, server, stored, until};
+use elava_schemas::{Tags, Timestamp, micros};
+use serde_json::{Value, json};
+
+use crate::settled;
+
+/// A server, all stages, and somebody who reads.
+struct World {
+    server: Server,
+    pipeline: Pipeline,
+    receiver: Receiver,
+    begun: Timestamp,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    async fn start() -> Self {
+        let (server, receiver) = (server(), Receiver::start().await);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = folder.path().join("elava.yaml");
+        let slack = format!("slack: {{enabled: true, webhook: '{}'}}", receiver.url());
+        let text = format!(
+            "version: \"2.0\"\nactions:\n  notifications:\n    stdout: {{enabled: false}}\n    grouping: {{longest: 1s}}\n    {slack}\n"
+        );
+        std::fs::write(&config, text).expect("written");
+        let mut pipeline = Pipeline::new(server.url());
+        for stage in elava_e2e::STAGES {
+            pipeline.start(stage, &["--config", config.to_str().expect("text")]);
+        }
+        Self { server, pipeline, receiver, begun: micros(Utc::now() - TimeDelta::hours(1)), _folder: folder }
+    }
+
+    /// When scans of this number are made.
+    fn at(&self, number: i64) -> Timestamp {
+        self.begun + TimeDelta::minutes(number)
+    }
+
+    /// Publishes a scan, and waits until everybody has heard what there is to hear.
+    async fn scan(&self, number: i64, estate: &Estate) {
+        self.publish(&lines(estate, self.at(number))).await;
+    }
+
+    async fn publish(&self, lines: &[String]) {
+        publish(&self.server.url(), lines).await;
+        settled(&self.server.url()).await;
+    }
+
+    /// Decisions with this action and state.
+    async fn decided(&self, action: &str, state: &str) -> Vec<Value> {
+        let rows = stored(&self.server.url(), "DECISION", "elava.decision.>").await;
+        rows.into_iter().filter(|row| row["action"] == action && row["state"] == state).collect()
+    }
+
+    /// Says a word on the breaker's one alert.
+    async fn say(&self, word: &str, more: &[&str]) {
+        let alerts = self.decided("alert", "new").await;
+        let id = alerts.last().expect("an alert")["id"].as_str().expect("an id").to_owned();
+        let run = || {
+            let mut command = Command::new(binary("elava"));
+            command.args([word, &id, "--by", "ann", "--nats", &self.server.url()]).args(more).output().expect("it runs")
+        };
+        // the recorder may not have come to it yet
+        until("it is known", async || {
+            let Output { status, stderr, .. } = run();
+            let error = String::from_utf8_lossy(&stderr).into_owned();
+            assert!(status.success() || error.contains("no decision begins with"), "{error}");
+            status.success()
+        })
+        .await;
+    }
+}
+
+/// A scan of the volumes.
+fn lines(estate: &Estate, at: Timestamp) -> Vec<String> {
+    scan_lines(estate, at).into_iter().filter(|line| line.contains("ec2:volume")).collect()
+}
+
+/// So many volumes of one scope with which nothing is wrong.
+fn volumes(count: usize) -> Estate {
+    let mut estate = Estate::new(2, count);
+    estate.resources.retain(|resource| resource.key.kind == "ec2:volume");
+    for resource in &mut estate.resources {
+        resource.status = Some("in-use".to_owned());
+        resource.tags = Some(Tags::from([("Owner".to_owned(), "shop".to_owned())]));
+        resource.attributes.insert("Encrypted".to_owned(), true.into());
+    }
+    estate
+}
+
+fn without_tags(estate: &Estate) -> Estate {
+    let mut bare = estate.clone();
+    bare.resources.iter_mut().for_each(|resource| resource.tags = Some(Tags::new()));
+    bare
+}
+
+/// What people are told, without how many there were when the breaker tripped.
+fn told(world: &World) -> Vec<String> {
+    let told = world.receiver.headlines().into_iter();
+    told.map(|line| match line.split_once(" × ") {
+        Some((alert, sort)) => format!("{} × {sort}", alert.trim_end_matches(|digit: char| digit.is_ascii_digit())),
+        None => line,
+    })
+    .collect()
+}
+
+/// The breaker's alert.
+const ALERT: &str = "🔴 CRITICAL: One scan shows more than can be true; held back until somebody releases it:  × tag_drift: volume * (ec2:volume, us-east-1)";
+
+/// How it ended.
+fn ended(how: &str) -> String {
+    format!("🟢 RESOLVED: {how}: volume * (ec2:volume, us-east-1)")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_that_lose_their_tags_are_one_message() {
+    let mut world = World::start().await;
+    let estate = volumes(10_000);
+    world.scan(0, &estate).await;
+    assert_eq!(world.receiver.headlines(), Vec::<String>::new());
+    world.scan(1, &without_tags(&estate)).await;
+    assert_eq!(told(&world), [ALERT]);
+    assert_eq!(
+        world.decided("audit", "new").await.iter().filter(|row| row["metadata"]["breaker"].is_string()).count(),
+        10_000
+    );
+    // the next look shows that nothing was wrong
+    world.scan(2, &estate).await;
+    assert_eq!(told(&world), [ALERT, &ended("All that was held back is over")]);
+    world.pipeline.stop();
+    assert_eq!(scalar(&world.pipeline.db(), "SELECT count(*) FROM deliveries"), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_held_is_released_or_denied() {
+    let mut world = World::start().await;
+    let estate = volumes(1000);
+    world.scan(0, &estate).await;
+    world.scan(1, &without_tags(&estate)).await;
+    world.say("deny", &["--reason", "our own script"]).await;
+    settled(&world.server.url()).await;
+    let denied = ended("Denied by ann (our own script); what was held back is not told");
+    let heard = [ALERT, &denied];
+    assert_eq!(told(&world), heard);
+    world.scan(2, &estate).await;
+    assert_eq!(told(&world), heard, "nobody heard that they had opened, nor that they are over");
+
+    // it happens again, and is true
+    world.scan(3, &without_tags(&estate)).await;
+    assert_eq!(world.receiver.headlines().len(), 3);
+    world.say("release", &[]).await;
+    settled(&world.server.url()).await;
+    let mut released = world.receiver.headlines().split_off(3);
+    released.sort();
+    // without tags they have no owner
+    let expected = ["🟡 WARNING: 1,000 findings open again: tag drift".to_owned(), ended("Released by ann")];
+    assert_eq!(released, expected);
+    // and the end of a thousand is one message
+    world.scan(4, &estate).await;
+    let resolved = "🟢 RESOLVED: 1,000 findings resolved: tag drift (owner shop)";
+    assert_eq!(world.receiver.headlines()[5..], [resolved]);
+    world.pipeline.stop();
+    assert_eq!(scalar(&world.pipeline.db(), "SELECT count(*) FROM deliveries"), 2004);
+}
+
+/// A listing fails half-way: what was not looked at is not gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_a_listing_makes_nothing_disappear() {
+    let mut world = World::start().await;
+    let estate = volumes(1000);
+    world.scan(0, &estate).await;
+    for (number, outcome, seen) in [(1, "partial", 500), (2, "failed", 0), (3, "partial", 999)] {
+        let mut lines = lines(&estate, world.at(number));
+        let mut report: Value = serde_json::from_str(&lines.pop().expect("a report")).expect("JSON");
+        lines.truncate(seen);
+        report["outcome"] = outcome.into();
+        report["observed"] = seen.into();
+        report["errors"] = json!([{"operation": "ec2:DescribeVolumes", "code": "timeout", "message": "no answer"}]);
+        lines.push(report.to_string());
+        world.publish(&lines).await;
+    }
+    assert_eq!(world.receiver.headlines(), Vec::<String>::new());
+    world.pipeline.stop();
+    let db = world.pipeline.db();
+    for (sql, expected) in [
+        ("SELECT count(*) FROM changes WHERE type = 'disappeared'", 0),
+        ("SELECT count(*) FROM resources", 1000),
+        ("SELECT count(*) FROM scans", 4),
+        ("SELECT count(*) FROM decisions WHERE action <> 'audit'", 0),
+    ] {
+        assert_eq!(scalar(&db, sql), expected, "{sql}");
+    }
+}
