@@ -2,25 +2,28 @@
 //!
 //! Every finding that a scan opens waits a moment for more of the same ([`Quiet::Settling`]). When there are too many of
 //! one sort (the same cause, policy and rule), one alert is sent and they are held ([`Quiet::Held`]) until a person
-//! releases them, or they are over; or one says that they are not told ([`Quiet::Denied`]). Counted are the findings themselves: whatever is read again counts once.
+//! releases them, or they are over; or one says that they are not told ([`Quiet::Denied`]). Counted are the findings
+//! themselves: whatever is read again counts once. What is not too much in any scope may be so in the account
+//! ([`crate::account`]).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use elava_schemas::config::Breaker;
-use elava_schemas::{Decision, DecisionId, FindingId, IdHasher, ResourceKey, ScanId, Timestamp};
+use elava_schemas::{Decision, DecisionId, FindingId, IdHasher, ResourceKey, ResourceLabel, ScanId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::account::{self, Judgement, Lot, TooMuch};
 use crate::decide::{Context, Tripped, What, about, told, trip};
-use crate::finding::{Cause, Entry, Finding, Quiet, fingerprint};
+use crate::finding::{About, Cause, Entry, Finding, Quiet, fingerprint};
 use crate::memory::Draft;
 
 /// In the metadata of an alarm: how many resources it holds.
 const HELD: &str = "held";
 /// Where the keys of breakers begin.
-const BREAKER: &str = "breaker.";
+pub(crate) const BREAKER: &str = "breaker.";
 /// The id that stands for all resources of a scope.
-const ALL: &str = "*";
+pub(crate) const ALL: &str = "*";
 
 /// What a person has said of a decision, as it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -73,7 +76,8 @@ fn answer<'a>(alarm: &Finding, words: &'a Words) -> Option<&'a Word> {
     told(alarm).filter_map(|decision| words.get(&decision)).max_by_key(|word| word.at)
 }
 
-fn waiting(finding: &Finding) -> Option<(Timestamp, Option<u64>)> {
+/// Until when a finding waits for more of its scan, and how many resources the scan's scope had.
+pub(crate) fn waiting(finding: &Finding) -> Option<(Timestamp, Option<u64>)> {
     match finding.quiet {
         Some(Quiet::Settling { until, resources }) => Some((until, resources)),
         _ => None,
@@ -81,7 +85,7 @@ fn waiting(finding: &Finding) -> Option<(Timestamp, Option<u64>)> {
 }
 
 /// What findings of one sort have in common.
-fn sort(finding: &Finding) -> String {
+pub(crate) fn sort_of(finding: &Finding) -> String {
     let parts = [Some(finding.cause.as_str()), finding.policy.as_deref(), finding.rule.as_deref()];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
@@ -95,28 +99,38 @@ fn is_too_much(breaker: &Breaker, found: usize, resources: Option<u64>) -> bool 
 /// Which scans are told of.
 #[derive(Clone, Copy)]
 pub(crate) enum Settled<'a> {
-    /// Those that have waited for long enough.
-    InTime,
+    /// Those that had waited for long enough when this was found.
+    Judged(&'a Judgement),
     /// All of them: nothing more can come.
-    All,
+    All(&'a Judgement),
     /// This one, because another one of its scope has begun.
-    Scan(&'a ScanId),
+    Scan(&'a ScanId, &'a Judgement),
+}
+
+impl<'a> Settled<'a> {
+    fn covers(self, until: Timestamp, scan: &ScanId) -> bool {
+        match self {
+            Settled::Judged(judgement) => until <= judgement.at,
+            Settled::All(_) => true,
+            Settled::Scan(settled, _) => settled == scan,
+        }
+    }
+
+    fn judgement(self) -> &'a Judgement {
+        let (Self::Judged(judgement) | Self::All(judgement) | Self::Scan(_, judgement)) = self;
+        judgement
+    }
 }
 
 /// Tells or holds what has settled.
 pub(crate) fn settle(draft: &mut Draft<'_>, context: &Context<'_>, settled: Settled<'_>) -> Vec<Decision> {
-    let is_settled = |until: Timestamp, scan: &ScanId| match settled {
-        Settled::InTime => until <= context.now,
-        Settled::All => true,
-        Settled::Scan(settled) => settled == scan,
-    };
     // of every scan that has settled: all that waits, by sort
     let mut scans: BTreeMap<ScanId, Scan> = BTreeMap::new();
     for (_, entry) in draft.entries() {
         for finding in &entry.findings {
             let waiting = waiting(finding);
             if let (Some((until, resources)), Some(scan), Some(about)) = (waiting, &finding.scan, &entry.about)
-                && is_settled(until, scan)
+                && settled.covers(until, scan)
             {
                 let new = || Scan { key: all_of(&about.key), resources, sorts: BTreeMap::new() };
                 scans.entry(scan.clone()).or_insert_with(new);
@@ -126,14 +140,14 @@ pub(crate) fn settle(draft: &mut Draft<'_>, context: &Context<'_>, settled: Sett
     for (_, entry) in draft.entries() {
         for finding in &entry.findings {
             let Some(scan) = finding.scan.as_ref().and_then(|scan| scans.get_mut(scan)) else { continue };
-            let sort = scan.sorts.entry(sort(finding)).or_default();
+            let sort = scan.sorts.entry(sort_of(finding)).or_default();
             sort.found += 1;
             sort.waiting |= waiting(finding).is_some();
         }
     }
     let mut decisions = Vec::new();
     for (id, scan) in scans {
-        decisions.extend(settle_scan(draft, context, &id, &scan));
+        decisions.extend(settle_scan(draft, context, (&id, &scan), settled.judgement()));
         draft.settling.retain(|_, settling| *settling != id);
     }
     decisions
@@ -152,7 +166,12 @@ struct Sort {
     waiting: bool,
 }
 
-fn settle_scan(draft: &mut Draft<'_>, context: &Context<'_>, id: &ScanId, scan: &Scan) -> Vec<Decision> {
+fn settle_scan(
+    draft: &mut Draft<'_>,
+    context: &Context<'_>,
+    (id, scan): (&ScanId, &Scan),
+    judgement: &Judgement,
+) -> Vec<Decision> {
     let breaker = &context.config.behavior.breaker;
     let too_much: Vec<(String, usize)> = scan
         .sorts
@@ -167,93 +186,169 @@ fn settle_scan(draft: &mut Draft<'_>, context: &Context<'_>, id: &ScanId, scan: 
         let before = draft.entry(&alarms).cloned().unwrap_or_default();
         let is_told = before.findings.iter().any(|finding| finding.fingerprint == alarm);
         if !is_told {
-            let tripped = Tripped { key: &scan.key, scan: id, sorts: &too_much, resources: scan.resources };
+            let tripped = Tripped::Scan { key: &scan.key, scan: id, sorts: &too_much, resources: scan.resources };
             let (told, entry) = trip(&tripped, &before, context);
             decisions.extend(told);
             draft.put(alarms.clone(), entry);
         }
     }
-    let held: BTreeSet<&String> = too_much.iter().map(|(name, _)| name).collect();
+    // what is not held with its scan may be held with its account
+    let mut held: HashMap<String, FindingId> = too_much.iter().map(|(name, _)| (name.clone(), alarm.clone())).collect();
+    for too_much in judgement.too_much.iter().filter(|too_much| too_much.lot.account == account::all_of(&scan.key)) {
+        let sort = &too_much.lot.sort;
+        if scan.sorts.get(sort).is_some_and(|sort| sort.waiting) && !held.contains_key(sort) {
+            let (told, alarm) = raise(draft, context, too_much);
+            decisions.extend(told);
+            held.insert(sort.clone(), alarm);
+        }
+    }
     let is_of = |finding: &Finding| finding.scan.as_ref() == Some(id) && waiting(finding).is_some();
     for key in keys(draft, is_of) {
-        let entry = draft.entry(&key).cloned().unwrap_or_default();
-        let is_held = |finding: &Finding| is_of(finding) && held.contains(&sort(finding));
-        let hold = What::Hold(Quiet::Held { breaker: alarm.clone() });
-        let (quiet, entry) = about(entry, context, is_held, &hold);
-        let (told, entry) = about(entry, context, is_of, &What::Tell(serde_json::Map::new()));
-        decisions.extend(quiet.into_iter().chain(told));
+        let mut entry = draft.entry(&key).cloned().unwrap_or_default();
+        let sorts: BTreeSet<String> = entry.findings.iter().filter(|finding| is_of(finding)).map(sort_of).collect();
+        for (sort, alarm) in sorts.iter().filter_map(|sort| Some((sort, held.get(sort)?))) {
+            let hold = What::Hold(Quiet::Held { breaker: alarm.clone() });
+            let (quiet, kept) = about(entry, context, |finding| is_of(finding) && sort_of(finding) == *sort, &hold);
+            decisions.extend(quiet);
+            entry = kept;
+        }
+        let (told, entry) = about(entry, context, is_of, &What::GoOn(serde_json::Map::new()));
+        decisions.extend(told);
         draft.put(key, entry);
     }
     if !too_much.is_empty() {
-        note_held(draft, alarms, &alarm);
+        note_held(draft, &alarms, &alarm, 0);
     }
     decisions
 }
 
-/// Notes how many findings an alarm holds, at most so far.
-fn note_held(draft: &mut Draft<'_>, alarms: String, alarm: &FindingId) {
-    let held = keys(draft, |finding| is_held_by(finding, alarm)).len();
-    let Some(mut entry) = draft.entry(&alarms).cloned() else { return };
+/// The alarm of what is too much in an account, raised unless it was.
+fn raise(draft: &mut Draft<'_>, context: &Context<'_>, too_much: &TooMuch) -> (Vec<Decision>, FindingId) {
+    let TooMuch { lot: Lot { account, sort }, count, scan, alarm } = too_much;
+    let alarms = breaker_key(account);
+    if let Some(alarm) = alarm {
+        let key = if account::is_copy(alarm) { account::copies_key(&alarms) } else { alarms };
+        let mut entry = draft.entry(&key).cloned().unwrap_or_default();
+        if !entry.findings.iter().any(|known| known.fingerprint == alarm.fingerprint) {
+            entry.about = Some(About { key: account.clone(), label: ResourceLabel::default() });
+            entry.findings.push(alarm.clone());
+            draft.put(key, entry);
+        }
+        return (Vec::new(), alarm.fingerprint.clone());
+    }
+    let before = draft.entry(&alarms).cloned().unwrap_or_default();
+    let tripped = Tripped::Account { key: account, scan, sort, count: *count };
+    let id = fingerprint(account, Cause::Breaker, None, Some(&tripped.rule()));
+    if before.findings.iter().any(|known| known.fingerprint == id) {
+        return (Vec::new(), id);
+    }
+    let (told, entry) = trip(&tripped, &before, context);
+    draft.put(alarms, entry);
+    (told, id)
+}
+
+/// Notes how many findings an alarm holds, at most so far; or at least so many.
+fn note_held(draft: &mut Draft<'_>, alarms: &str, alarm: &FindingId, at_least: usize) {
+    let held = keys(draft, |finding| is_held_by(finding, alarm)).len().max(at_least);
+    let Some(mut entry) = draft.entry(alarms).cloned() else { return };
     for finding in entry.findings.iter_mut().filter(|finding| finding.fingerprint == *alarm) {
         finding.metadata.insert(HELD.to_owned(), held.max(peak(finding)).into());
     }
-    draft.put(alarms, entry);
+    draft.put(alarms.to_owned(), entry);
 }
 
 /// How many resources' findings an alarm has held at most.
-fn peak(alarm: &Finding) -> usize {
+pub(crate) fn peak(alarm: &Finding) -> usize {
     let held = alarm.metadata.get(HELD).and_then(Value::as_u64);
     held.and_then(|held| usize::try_from(held).ok()).unwrap_or_default()
 }
 
 /// Tells what was released, and ends breakers that are answered, that hold nothing any more, or too little.
-pub(crate) fn recount(draft: &mut Draft<'_>, context: &Context<'_>, words: &Words) -> Vec<Decision> {
+pub(crate) fn recount(
+    draft: &mut Draft<'_>,
+    context: &Context<'_>,
+    words: &Words,
+    totals: &BTreeMap<FindingId, usize>,
+) -> Vec<Decision> {
     let breakers = draft.entries().filter(|(key, _)| is_breaker(key));
-    let alarms: Vec<(String, Finding)> =
+    let mut alarms: Vec<(String, Finding)> =
         breakers.flat_map(|(key, entry)| entry.findings.iter().map(|alarm| (key.clone(), alarm.clone()))).collect();
+    alarms.sort_by(|(key, alarm), (other, than)| (key, &alarm.fingerprint).cmp(&(other, &than.fingerprint)));
     let mut decisions = Vec::new();
     for (key, alarm) in alarms {
         let is_held = |finding: &Finding| is_held_by(finding, &alarm.fingerprint);
         let held = keys(draft, is_held);
-        let Some((message, what)) = end(&alarm, held.len(), answer(&alarm, words), context) else { continue };
+        let total = totals.get(&alarm.fingerprint).copied();
+        if let Some(total) = total {
+            note_held(draft, &key, &alarm.fingerprint, total);
+        }
+        let count = match account::is_of_account(&alarm) {
+            // others may hold more
+            true if !(account::is_copy(&alarm) && held.is_empty()) => total,
+            _ => Some(held.len()),
+        };
+        let Some((message, what)) = end(&alarm, count, answer(&alarm, words), context) else { continue };
         for key in held {
             let entry = draft.entry(&key).cloned().unwrap_or_default();
             let (told, entry) = about(entry, context, is_held, &what);
             decisions.extend(told);
             draft.put(key, entry);
         }
-        let entry = draft.entry(&key).cloned().unwrap_or_default();
+        if let (What::Tell(_), Some(lot)) = (&what, account::lot_of(&alarm, draft.entry(&key))) {
+            account::is_true(draft, &lot);
+        }
+        let mut entry = draft.entry(&key).cloned().unwrap_or_default();
         let is_alarm = |finding: &Finding| finding.fingerprint == alarm.fingerprint;
-        let (told, entry) = about(entry, context, is_alarm, &What::End(message));
-        decisions.extend(told);
+        if account::is_copy(&alarm) {
+            // where the alarm is, it is said
+            entry.findings.retain(|finding| !is_alarm(finding));
+        } else {
+            let (told, after) = about(entry, context, is_alarm, &What::End(message));
+            decisions.extend(told);
+            entry = after;
+        }
         draft.put(key, entry);
     }
     decisions
 }
 
 /// Why an alarm is over, if it is, and what becomes of what it holds still.
-fn end(alarm: &Finding, held: usize, word: Option<&Word>, context: &Context<'_>) -> Option<(String, What)> {
+fn end(alarm: &Finding, held: Option<usize>, word: Option<&Word>, context: &Context<'_>) -> Option<(String, What)> {
     let breaker = &alarm.fingerprint;
-    let tell = |note: Option<(&str, &str)>| {
+    let note = |note: Option<(&str, &str)>| {
         let note = note.into_iter().chain([("held_by", breaker.as_str())]);
-        What::Tell(note.map(|(name, value)| (name.to_owned(), Value::from(value))).collect())
+        note.map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
     };
-    let few = (context.config.behavior.breaker.at_least as usize).min(peak(alarm).div_ceil(2));
-    match word {
-        Some(Word { by, denied: true, reason, .. }) => {
+    match (word, held) {
+        (Some(Word { by, denied: true, reason, .. }), _) => {
             let because = reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
             let quiet = Quiet::Denied { breaker: breaker.clone(), by: by.clone(), reason: reason.clone() };
             Some((format!("Denied by {by}{because}; what was held back is not told"), What::Hold(quiet)))
         }
-        Some(Word { by, .. }) => Some((format!("Released by {by}"), tell(Some(("released_by", by))))),
-        None if held == 0 => Some(("All that was held back is over".to_owned(), tell(None))),
-        None if held < few => Some(("Most of what was held back is over; the rest is told".to_owned(), tell(None))),
-        None => None,
+        (Some(Word { by, .. }), _) => Some((format!("Released by {by}"), What::Tell(note(Some(("released_by", by)))))),
+        (None, Some(0)) => Some(("All that was held back is over".to_owned(), What::GoOn(note(None)))),
+        (None, Some(held)) if is_few(alarm, held, &context.config.behavior.breaker) => {
+            Some(("Most of what was held back is over; the rest is told".to_owned(), What::GoOn(note(None))))
+        }
+        (None, _) => None,
+    }
+}
+
+/// Whether an alarm holds too little to stay.
+pub(crate) fn is_few(alarm: &Finding, held: usize, breaker: &Breaker) -> bool {
+    held == 0 || held < (breaker.at_least as usize).min(peak(alarm).div_ceil(2))
+}
+
+/// The breaker that holds a finding.
+pub(crate) fn held_by(finding: &Finding) -> Option<&FindingId> {
+    match &finding.quiet {
+        Some(Quiet::Held { breaker }) => Some(breaker),
+        _ => None,
     }
 }
 
 fn is_held_by(finding: &Finding, alarm: &FindingId) -> bool {
-    matches!(&finding.quiet, Some(Quiet::Held { breaker }) if breaker == alarm)
+    held_by(finding) == Some(alarm)
 }
 
 /// The entries with such findings, in a fixed order.

@@ -93,6 +93,12 @@ pub struct Finding {
     /// Whether it was open before, not long ago.
     #[serde(default)]
     pub reopened: bool,
+    /// Until when it may be over by itself before anybody is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_until: Option<Timestamp>,
+    /// Whether a breaker has held it, and does no more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub released: bool,
     /// The scan that opened it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scan: Option<ScanId>,

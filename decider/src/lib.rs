@@ -10,6 +10,7 @@
 //! when a resource disappears); those of failed executions by executions; all others by changes alone. So the order
 //! between the streams does not matter, and each partition of each stream can be replayed by itself.
 
+mod account;
 mod breaker;
 mod decide;
 mod exceptions;

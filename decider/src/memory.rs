@@ -3,10 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
+use chrono::TimeDelta;
 use elava_bus::{Failure, Source, StateChange};
 use elava_schemas::{ResourceKey, ScanId, Timestamp};
 use tracing::warn;
 
+use crate::account::{self, Judgement};
 use crate::decide::Context;
 use crate::finding::Entry;
 use crate::{breaker, due};
@@ -17,6 +19,14 @@ const POSITION: &str = "position";
 /// the position from then on: a scope where nothing is wrong need not be read again from its start.
 const FORMAT: &str = "format";
 const FORMAT_VERSION: u64 = 1;
+/// The key of what was found to be too much, until what follows from it is stored.
+const JUDGEMENT: &str = "judgement";
+/// How long what alarms hold in all is not counted again.
+const RECHECK: TimeDelta = TimeDelta::seconds(5);
+/// How long after a restart nothing is judged: the other partitions of this process come one after the other.
+const SETTLE_IN: TimeDelta = TimeDelta::seconds(2);
+/// The same for what alarms hold, which may end them.
+const RECHECK_IN: TimeDelta = TimeDelta::seconds(30);
 /// Where the keys of approvals begin.
 pub(crate) const APPROVAL: &str = "approval.";
 
@@ -32,6 +42,12 @@ pub(crate) struct Memory {
     pub(crate) settling: HashMap<String, ScanId>,
     /// When what breakers hold is counted again.
     pub(crate) recount: Option<Timestamp>,
+    /// What was found to be too much.
+    pub(crate) judgement: Option<Judgement>,
+    /// Nothing is judged before then.
+    pub(crate) rests_until: Option<Timestamp>,
+    /// When what alarms hold in all is counted again, and what had changed when it was last.
+    recheck: Recheck,
     /// The exceptions that were in use when it was last looked at.
     pub(crate) generation: u64,
     /// Entries without findings. They are kept, and stored, until a batch after the one that
@@ -43,6 +59,13 @@ pub(crate) struct Memory {
     has_format: bool,
     /// The last batch can be given again, and must then lead to the same outputs.
     undo: Option<Undo>,
+}
+
+/// When what alarms of accounts hold is counted.
+#[derive(Clone, Copy, Debug, Default)]
+struct Recheck {
+    not_before: Timestamp,
+    changes: u64,
 }
 
 /// The last batch: its first position, and what it changed, as it was before.
@@ -105,9 +128,46 @@ impl<'a> Draft<'a> {
 }
 
 impl Memory {
-    /// When something follows from the time.
-    pub(crate) fn due(&self) -> Option<Timestamp> {
-        self.due.first().map(|(at, _)| *at).into_iter().chain(self.recount).min()
+    /// When something follows from the time, or at once. `changes` counts how often what alarms hold has changed
+    /// anywhere.
+    pub(crate) fn due(&self, changes: u64, at_once: bool) -> Option<Timestamp> {
+        if self.judgement.is_some() {
+            return Some(Timestamp::UNIX_EPOCH);
+        }
+        if at_once {
+            return Some(self.rests_until.unwrap_or(Timestamp::UNIX_EPOCH));
+        }
+        let due = self.due.first().map(|(at, _)| *at);
+        let recheck = self.wants_recheck(changes).then_some(self.recheck.not_before);
+        let first = due.into_iter().chain(self.recount).chain(recheck).min()?;
+        Some(self.rests_until.map_or(first, |until| first.max(until)))
+    }
+
+    /// Whether what its alarms hold is to be counted again.
+    fn wants_recheck(&self, changes: u64) -> bool {
+        let alarms = || self.breakers().flat_map(|entry| &entry.findings);
+        self.recheck.changes != changes && alarms().any(account::is_of_account)
+    }
+
+    /// Whether something is to be judged at that time.
+    pub(crate) fn wants_judgement(&self, now: Timestamp, changes: u64) -> bool {
+        self.waits(now) || (self.wants_recheck(changes) && self.recheck.not_before <= now)
+    }
+
+    /// Whether something has waited for more of its scan for long enough.
+    pub(crate) fn waits(&self, now: Timestamp) -> bool {
+        self.entries.values().filter_map(breaker::settles_at).any(|until| until <= now)
+    }
+
+    /// Notes that what it holds was counted.
+    pub(crate) fn rechecked(&mut self, now: Timestamp, changes: u64) {
+        self.recheck = Recheck { not_before: now + RECHECK, changes };
+    }
+
+    /// What is to be stored of what was found to be too much.
+    pub(crate) fn judged(judgement: Option<&Judgement>) -> StateChange {
+        let value = judgement.map(|judgement| serde_json::to_vec(judgement).expect("it has string keys").into());
+        StateChange { key: JUDGEMENT.to_owned(), value }
     }
 
     /// The entries for which something follows from the time by now; all of them when the exceptions have changed.
@@ -237,6 +297,7 @@ impl Memory {
             let number = || std::str::from_utf8(&value).ok().and_then(|text| text.trim().parse::<u64>().ok());
             match key.as_str() {
                 POSITION => position = number(),
+                JUDGEMENT => memory.judgement = serde_json::from_slice(&value).ok(),
                 FORMAT if number() == Some(FORMAT_VERSION) => memory.has_format = true,
                 FORMAT => return Err(Failure::Fatal("the open findings were stored by a newer version".into())),
                 key if key.starts_with(APPROVAL) => {}
@@ -256,7 +317,9 @@ impl Memory {
         memory.generation = context.exceptions.generation.wrapping_sub(1);
         memory.settling = memory.entries.values().filter_map(breaker::settling).collect();
         let has_breakers = memory.breakers().next().is_some();
-        memory.recount = has_breakers.then_some(context.now);
+        memory.recount = has_breakers.then_some(Timestamp::UNIX_EPOCH);
+        memory.recheck = Recheck { not_before: context.now + RECHECK_IN, changes: 0 };
+        memory.rests_until = (!memory.settling.is_empty()).then(|| context.now + SETTLE_IN);
         Ok((memory, position))
     }
 }

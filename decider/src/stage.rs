@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use elava_schemas::config::Config;
 use elava_schemas::exceptions::ExceptionsError;
 use elava_schemas::{Approval, Decision, DecisionId, Kind, Message, ResourceKey, ScanId, Timestamp, Verdict};
 
+use crate::account::{self, Judgement, Lot};
 use crate::breaker::{self, Settled, Word, Words};
 use crate::decide::Context;
 use crate::exceptions::{Exceptions, LiveExceptions};
@@ -23,6 +25,10 @@ use crate::{decide_change, decide_execution, decide_result, pass_time};
 
 /// How long approvals are kept: no breaker waits for longer.
 const APPROVALS_KEPT: TimeDelta = TimeDelta::days(30);
+/// How long one partition waits for the alarm of another one.
+const CLAIM: TimeDelta = TimeDelta::seconds(10);
+/// After which it looks again.
+const LOOK_AGAIN: TimeDelta = TimeDelta::milliseconds(100);
 
 /// Turns changes, policy results and executions into decisions.
 ///
@@ -34,6 +40,10 @@ pub struct Decider {
     sources: Mutex<HashMap<Source, Arc<Mutex<Memory>>>>,
     /// What people approve and deny is read from a stream of its own, in every group.
     approvals: Mutex<HashMap<Source, Words>>,
+    /// Who is about to raise the alarm of an account. Taken before any memory is locked.
+    claims: Mutex<HashMap<Lot, (Source, Timestamp)>>,
+    /// How often what breakers hold has changed.
+    held: AtomicU64,
 }
 
 impl Decider {
@@ -41,7 +51,14 @@ impl Decider {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let none = LiveExceptions::open(None).expect("no file is read");
-        Self { config, exceptions: none, sources: Mutex::default(), approvals: Mutex::default() }
+        Self {
+            config,
+            exceptions: none,
+            sources: Mutex::default(),
+            approvals: Mutex::default(),
+            claims: Mutex::default(),
+            held: AtomicU64::new(1),
+        }
     }
 
     /// A decider with the exceptions that the configuration names.
@@ -102,7 +119,8 @@ impl Decider {
             let context = Context { now: page.received_at, ..context };
             // The scans of a scope come one after the other: of the last one, nothing more comes.
             if let Some(settled) = draft.settled_before(key, scan_of(&message)) {
-                let told = breaker::settle(&mut draft, &context, Settled::Scan(&settled));
+                let judgement = self.judge_alone(&draft, &batch.source, &context, |_, scan| *scan == settled);
+                let told = breaker::settle(&mut draft, &context, Settled::Scan(&settled, &judgement));
                 told.into_iter().for_each(|decision| output.emit(page.sequence, decision));
             }
             let nothing = Entry::default();
@@ -127,6 +145,7 @@ impl Decider {
         output.state = memory.end(first, changed, &batch.source, &context);
         output.state.extend(approvals);
         if recount {
+            self.held.fetch_add(1, Ordering::Relaxed);
             let settle = crate::decide::delta(self.config.behavior.breaker.settle);
             memory.recount.get_or_insert(received_at + settle);
         }
@@ -166,22 +185,97 @@ impl Decider {
         let mut draft = Draft::new(memory);
         let mut decisions: Vec<Decision> = Vec::new();
         for key in memory.due_by(now, exceptions.generation) {
-            let Some(entry) = draft.entry(&key).cloned() else { continue };
+            let Some(entry) = draft.entry(&key).filter(|_| !account::are_copies(&key)).cloned() else { continue };
             let (told, entry) = pass_time(entry, &context);
             decisions.extend(told);
             draft.put(key, entry);
         }
-        let settled = if is_last { Settled::All } else { Settled::InTime };
-        decisions.extend(breaker::settle(&mut draft, &context, settled));
-        decisions.extend(breaker::recount(&mut draft, &context, &self.words()));
+        let judgement = match &memory.judgement {
+            Some(judgement) => Some(judgement.clone()),
+            // a pipe has all there is
+            None if *source == Source::Pipe => {
+                Some(self.judge_alone(&draft, source, &context, |until, _| is_last || until <= now))
+            }
+            None => None,
+        };
+        if let Some(judgement) = &judgement {
+            let settled = if is_last { Settled::All(judgement) } else { Settled::Judged(judgement) };
+            decisions.extend(breaker::settle(&mut draft, &context, settled));
+        }
+        // what waits for its judgement may be held by the breakers that there are
+        let is_complete = judgement.is_some() || !memory.waits(now);
+        if is_complete {
+            let totals = judgement.map(|judgement| judgement.totals).unwrap_or_default();
+            decisions.extend(breaker::recount(&mut draft, &context, &self.words(), &totals));
+        }
         let mut output = Output::default();
         decisions.into_iter().for_each(|decision| output.emit(0, decision));
         let Draft { changed, settling, .. } = draft;
         memory.settling = settling;
         output.state = memory.passed(changed, source, &context);
+        output.state.extend(memory.judgement.take().map(|_| Memory::judged(None)));
         memory.generation = exceptions.generation;
-        memory.recount = None;
+        memory.recount = memory.recount.filter(|_| !is_complete);
         output
+    }
+
+    /// What is too much, by what one partition has.
+    fn judge_alone(
+        &self,
+        draft: &Draft<'_>,
+        source: &Source,
+        context: &Context<'_>,
+        is_settled: impl Fn(Timestamp, &ScanId) -> bool,
+    ) -> Judgement {
+        let breaker = &self.config.behavior.breaker;
+        let lots = account::waiting_for(draft.entries().map(|(_, entry)| entry), is_settled);
+        let tallies = [(source.clone(), account::tally(draft, &lots, breaker))];
+        account::judge((source, context.now), lots, &tallies, breaker, |_| true).expect("every claim is granted")
+    }
+
+    /// What is too much, by what all partitions of this process have. Nothing is told yet: what is told later follows
+    /// from what is kept here.
+    fn judge(&self, source: &Source, now: Timestamp) -> Output {
+        let mut claims = lock(&self.claims);
+        let changes = self.held.load(Ordering::Relaxed);
+        let own = self.memory(source);
+        let breaker = &self.config.behavior.breaker;
+        let lots = {
+            let memory = lock(&own);
+            if !memory.wants_judgement(now, changes) {
+                return Output::default();
+            }
+            account::waiting_for(Draft::new(&memory).entries().map(|(_, entry)| entry), |until, _| until <= now)
+        };
+        let has_waited = !lots.is_empty();
+        let all: Vec<(Source, Arc<Mutex<Memory>>)> =
+            lock(&self.sources).iter().map(|(source, memory)| (source.clone(), memory.clone())).collect();
+        let is_here = |other: &Source| all.iter().any(|(source, _)| source == other);
+        let tallies: Vec<_> = all
+            .iter()
+            .map(|(source, memory)| (source.clone(), account::tally(&Draft::new(&lock(memory)), &lots, breaker)))
+            .collect();
+        let judgement = account::judge((source, now), lots, &tallies, breaker, |lot| {
+            let claim = claims.get(lot).filter(|(by, at)| by != source && is_here(by) && *at + CLAIM > now);
+            let is_free = claim.is_none();
+            if is_free {
+                claims.insert(lot.clone(), (source.clone(), now));
+            }
+            is_free
+        });
+        let mut memory = lock(&own);
+        let Some(judgement) = judgement else {
+            memory.rests_until = Some(now + LOOK_AGAIN);
+            return Output::default();
+        };
+        memory.rests_until = None;
+        memory.rechecked(now, changes);
+        if !has_waited && judgement.totals.is_empty() {
+            return Output::default();
+        }
+        let state = vec![Memory::judged(Some(&judgement))];
+        memory.judgement = Some(judgement);
+        Output { state, ..Output::default() }
     }
 }
 
@@ -257,13 +351,28 @@ impl Stage for Decider {
             let words = self.words();
             breakers.any(|entry| breaker::is_answered(entry, &words))
         };
-        if is_stale || is_answered { Some(Timestamp::UNIX_EPOCH) } else { memory.due() }
+        let changes = self.held.load(Ordering::Relaxed);
+        memory.due(changes, is_stale || is_answered)
     }
 
     async fn tick(&self, source: &Source, now: Timestamp) -> Result<Output, Failure> {
         let memory = self.memory(source);
+        let (had_judgement, had_breakers) = {
+            let memory = lock(&memory);
+            (memory.judgement.is_some(), memory.breakers().next().is_some())
+        };
         let output = self.pass_time(&mut lock(&memory), source, now, false);
-        Ok(output)
+        if had_judgement {
+            lock(&self.claims).retain(|_, (by, _)| by != source);
+        }
+        if !output.messages.is_empty() && (had_breakers || lock(&memory).breakers().next().is_some()) {
+            self.held.fetch_add(1, Ordering::Relaxed);
+        }
+        // what is judged now is told by the next one, when it is stored
+        if *source == Source::Pipe || !output.messages.is_empty() || !output.state.is_empty() {
+            return Ok(output);
+        }
+        Ok(self.judge(source, now))
     }
 
     /// Nothing more of any scan comes.
@@ -288,12 +397,18 @@ impl Stage for Decider {
             Some((id, serde_json::from_slice(value).ok()?))
         });
         lock(&self.approvals).insert(source.clone(), approvals.collect());
-        let (memory, position) = Memory::read(state, &self.context(&exceptions, Timestamp::UNIX_EPOCH))?;
+        let (mut memory, position) =
+            Memory::read(state, &self.context(&exceptions, elava_schemas::micros(Utc::now())))?;
+        if *source == Source::Pipe {
+            // it waits for nobody else
+            memory.rests_until = None;
+        }
         lock(&self.sources).insert(source.clone(), Arc::new(Mutex::new(memory)));
         Ok(Resume { from: position.map_or(1, |position| position + 1), pending: Vec::new(), rejected: Vec::new() })
     }
 
     fn left(&self, source: &Source) {
+        lock(&self.claims).retain(|_, (by, _)| by != source);
         lock(&self.sources).remove(source);
         lock(&self.approvals).remove(source);
     }

@@ -28,14 +28,17 @@ pub use stand_in::StandIn;
 
 use std::time::{Duration, Instant};
 
-/// Waits until `done`, for at most a minute.
+/// Waits until `done`, for at most three minutes: where tests run, others may run too.
 ///
 /// # Panics
 /// When it takes longer.
 pub async fn until<F: AsyncFn() -> bool>(what: &str, done: F) {
     let begun = Instant::now();
+    let mut pause = Duration::from_millis(50);
     while !done().await {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what} did not happen within a minute");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(begun.elapsed() < Duration::from_secs(180), "{what} did not happen within three minutes");
+        tokio::time::sleep(pause).await;
+        // asking costs those that are asked
+        pause = (pause * 5 / 4).min(Duration::from_millis(500));
     }
 }

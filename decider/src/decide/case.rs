@@ -145,6 +145,8 @@ impl<'a> Case<'a> {
             told: false,
             quiet: None,
             reopened,
+            grace_until: raise.grace.filter(|grace| !grace.get().is_zero()).map(|grace| self.at + delta(grace)),
+            released: false,
             scan: self.scan.map(|scan| scan.id.clone()),
             remind_at: None,
             reminders: 0,
@@ -153,7 +155,7 @@ impl<'a> Case<'a> {
             metadata: raise.metadata,
         };
         self.moved(&finding);
-        match self.quiet(&finding, raise.grace) {
+        match self.quiet(&finding) {
             Some(quiet) => self.hush(&mut finding, quiet),
             None => self.tell(&mut finding),
         }
@@ -179,19 +181,20 @@ impl<'a> Case<'a> {
     }
 
     /// Why nobody is to be told of a new finding yet.
-    fn quiet(&self, finding: &Finding, grace: Option<Duration>) -> Option<Quiet> {
+    fn quiet(&self, finding: &Finding) -> Option<Quiet> {
         if let Some(quiet) = self.excused(finding) {
             return Some(quiet);
         }
         if self.past.iter().any(|past| past.fingerprint == finding.fingerprint && past.flapping.is_some()) {
             return Some(Quiet::Flapping);
         }
-        if let Some(grace) = grace.filter(|grace| !grace.get().is_zero()) {
-            return Some(Quiet::Grace { until: self.at + delta(grace) });
-        }
         let breaker = &self.config().behavior.breaker;
-        let scan = self.scan.filter(|_| breaker.enabled && finding.action != Action::Audit)?;
-        Some(Quiet::Settling { until: self.context.now + delta(breaker.settle), resources: scan.resources })
+        match self.scan.filter(|_| breaker.enabled && finding.action != Action::Audit) {
+            Some(scan) => {
+                Some(Quiet::Settling { until: self.context.now + delta(breaker.settle), resources: scan.resources })
+            }
+            None => finding.grace_until.map(|until| Quiet::Grace { until }),
+        }
     }
 
     /// The exception that covers a finding now.

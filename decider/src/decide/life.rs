@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::case::{Blessing, Case, Context, Metadata, again, delta};
 use super::past::quiet_again;
-use super::telling::as_told;
+use super::telling::{as_told, opened};
 use crate::finding::{About, Entry, Finding, Past, Quiet};
 
 /// When something follows from the time, for an entry. What waits for more of a scan is not meant.
@@ -54,15 +54,17 @@ pub(crate) fn about(
         case.at = context.now;
         match what {
             What::Tell(note) if is_meant => {
-                let state = if finding.reopened { DecisionState::Reopened } else { DecisionState::New };
+                finding.released |= matches!(finding.quiet, Some(Quiet::Held { .. }));
+                let state = opened(&finding);
                 case.tell_as(&mut finding, state, note.clone());
             }
+            What::GoOn(note) if is_meant => go_on(&mut case, &mut finding, note),
             What::Hold(quiet) if is_meant => case.hush(&mut finding, quiet.clone()),
             What::End(message) if is_meant => {
                 case.resolve(finding, message.clone());
                 continue;
             }
-            What::Tell(_) | What::Hold(_) | What::End(_) => {}
+            What::Tell(_) | What::GoOn(_) | What::Hold(_) | What::End(_) => {}
         }
         case.findings.push(finding);
     }
@@ -73,10 +75,27 @@ pub(crate) fn about(
 pub(crate) enum What {
     /// People are told, with this in the metadata.
     Tell(Metadata),
+    /// Nothing is in the way any more: people are told, with this in the metadata, when its grace period is over.
+    GoOn(Metadata),
     /// They are not, because of this.
     Hold(Quiet),
     /// It is over, because of this.
     End(String),
+}
+
+/// What has waited for a breaker, or was held by it, is told; or may still be over by itself.
+fn go_on(case: &mut Case, finding: &mut Finding, note: &Metadata) {
+    let was_held = matches!(finding.quiet, Some(Quiet::Held { .. }));
+    finding.released |= was_held;
+    match finding.grace_until.filter(|_| !finding.told) {
+        // that it has opened was recorded when it was held
+        Some(until) if was_held => finding.quiet = Some(Quiet::Grace { until }),
+        Some(until) => case.hush(finding, Quiet::Grace { until }),
+        None => {
+            let state = opened(finding);
+            case.tell_as(finding, state, note.clone());
+        }
+    }
 }
 
 fn of<'a>(

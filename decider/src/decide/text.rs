@@ -2,11 +2,16 @@
 
 use elava_schemas::{ResourceKey, ResourceLabel, Tags};
 
+use crate::account::all_of;
+
 /// Tags of a drift that are named in one line.
 const TAGS_NAMED: usize = 4;
 
-/// `db prod-orders (rds:db, us-east-1)`.
+/// `db prod-orders (rds:db, us-east-1)`; `account 123456789012` where all its resources are meant.
 pub(super) fn resource(key: &ResourceKey, label: &ResourceLabel) -> String {
+    if *key == all_of(key) {
+        return format!("account {}", key.account);
+    }
     let short = key.kind.rsplit([':', '/']).next().unwrap_or(&key.kind).replace('-', " ").to_lowercase();
     let name = label.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&key.id);
     format!("{short} {name} ({}, {})", key.kind, key.region)

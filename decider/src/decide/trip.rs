@@ -1,46 +1,74 @@
-//! One scan would open more findings than can be true: one alert for all of them.
-
-use std::fmt::Write as _;
+//! One scan, or an account, would open more findings than can be true: one alert for all of them.
 
 use elava_schemas::{Action, Decision, DecisionId, DecisionState, ResourceKey, ScanId, Severity};
 use serde_json::json;
 
 use super::case::{Case, Context, Metadata, Raise};
+use crate::account::{SORT, is_copy};
 use crate::finding::{Cause, Entry, Finding};
 
+/// Of an alarm that another partition has: after so many reminders nobody answers any more.
+const REMINDERS_AT_MOST: u32 = 200;
+
 /// What is too much.
-pub(crate) struct Tripped<'a> {
-    /// Stands for all resources of the scope.
-    pub(crate) key: &'a ResourceKey,
-    pub(crate) scan: &'a ScanId,
-    /// Sorts of findings, and how many of each.
-    pub(crate) sorts: &'a [(String, usize)],
-    /// How many resources the scope had.
-    pub(crate) resources: Option<u64>,
+pub(crate) enum Tripped<'a> {
+    /// What one scan shows.
+    Scan {
+        /// Stands for all resources of the scope.
+        key: &'a ResourceKey,
+        scan: &'a ScanId,
+        /// Sorts of findings, and how many of each.
+        sorts: &'a [(String, usize)],
+        /// How many resources the scope had.
+        resources: Option<u64>,
+    },
+    /// What several scans show of an account.
+    Account {
+        /// Stands for all resources of the account.
+        key: &'a ResourceKey,
+        /// The scan that makes it too much.
+        scan: &'a ScanId,
+        /// The sort of findings, and how many.
+        sort: &'a str,
+        count: usize,
+    },
+}
+
+impl Tripped<'_> {
+    /// What makes it one of its own.
+    pub(crate) fn rule(&self) -> String {
+        match self {
+            Self::Scan { scan, .. } => scan.as_str().to_owned(),
+            Self::Account { scan, sort, .. } => format!("{sort} {}", scan.as_str()),
+        }
+    }
 }
 
 /// Tells of what is held back. Whatever the stream it was seen in: the same scan leads to the same decision.
 pub(crate) fn trip(tripped: &Tripped<'_>, before: &Entry, context: &Context<'_>) -> (Vec<Decision>, Entry) {
-    let Tripped { key, scan, sorts, resources } = *tripped;
+    let (Tripped::Scan { key, scan, .. } | Tripped::Account { key, scan, .. }) = *tripped;
     let mut case = Case::new(context, (scan.as_str(), context.now), key, before);
-    let mut message = "One scan shows more than can be true; held back until somebody releases it: ".to_owned();
-    for (number, (sort, count)) in sorts.iter().enumerate() {
-        let comma = if number > 0 { ", " } else { "" };
-        write!(message, "{comma}{count} × {sort}").expect("writing to a String does not fail");
-    }
     let mut metadata = Metadata::from_iter([
         ("cause".to_owned(), Cause::Breaker.as_str().into()),
         ("breaker".to_owned(), true.into()),
         ("scan_id".to_owned(), scan.as_str().into()),
         ("suggestion".to_owned(), "Look at the account; `elava release` tells of each finding.".into()),
     ]);
-    if let Some(resources) = resources {
-        metadata.insert("scope_resources".to_owned(), json!(resources));
-    }
+    let message = match *tripped {
+        Tripped::Scan { sorts, resources, .. } => {
+            metadata.extend(resources.map(|resources| ("scope_resources".to_owned(), json!(resources))));
+            let found: Vec<String> = sorts.iter().map(|(sort, count)| format!("{count} × {sort}")).collect();
+            format!("One scan shows more than can be true; held back until somebody releases it: {}", found.join(", "))
+        }
+        Tripped::Account { sort, count, .. } => {
+            metadata.insert(SORT.to_owned(), sort.into());
+            format!("An account shows more than can be true; held back until somebody releases it: {count} × {sort}")
+        }
+    };
     case.raise(Raise {
         cause: Cause::Breaker,
         policy: None,
-        rule: Some(scan.as_str()),
+        rule: Some(&tripped.rule()),
         severity: Severity::Critical,
         action: Action::Alert,
         message,
@@ -57,6 +85,8 @@ pub(crate) fn told(finding: &Finding) -> impl Iterator<Item = DecisionId> {
         let first = [finding.fingerprint.as_str(), state.as_str(), Action::Alert.as_str(), finding.caused_by.as_str()];
         DecisionId::of(&[&first, parts].concat())
     };
-    let reminders = (1..=finding.reminders).map(move |number| id(DecisionState::Reminder, &[&number.to_string()]));
+    // of the reminders of an alarm that is elsewhere nothing is known here
+    let reminders = if is_copy(finding) { REMINDERS_AT_MOST } else { finding.reminders };
+    let reminders = (1..=reminders).map(move |number| id(DecisionState::Reminder, &[&number.to_string()]));
     std::iter::once(id(DecisionState::New, &[])).chain(reminders)
 }

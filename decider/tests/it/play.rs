@@ -150,7 +150,8 @@ impl Play {
             _ => (false, event),
         };
         let Some(scan) = scanned.strip_prefix("scan of ") else { return vec![self.message(event, 1)] };
-        let (size, what) = scan.split_once(": ").expect("what was seen");
+        let (of, what) = scan.split_once(": ").expect("what was seen");
+        let (size, region) = of.split_once(" in ").unwrap_or((of, "us-east-1"));
         let (count, what) = what.split_once(" × ").expect("how often");
         self.scans += 1;
         let id = ScanId::from(format!("scan-{}", self.scans));
@@ -159,8 +160,12 @@ impl Play {
         for message in &mut messages {
             let (scan_id, size) = (Some(id.clone()), Some(number(size)));
             match message {
-                Message::Change(change) => (change.scan_id, change.scope_resources) = (scan_id, size),
+                Message::Change(change) => {
+                    (change.scan_id, change.scope_resources) = (scan_id, size);
+                    region.clone_into(&mut change.resource_key.region);
+                }
                 Message::PolicyResult(result) => {
+                    region.clone_into(&mut result.resource_key.region);
                     (result.scan_id, result.scope_resources) = (scan_id, size);
                     result.baseline = Baseline::from(is_first);
                 }

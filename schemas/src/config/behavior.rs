@@ -163,11 +163,36 @@ pub struct Breaker {
     pub at_least: u32,
     /// How long is waited for more of the same scan before anything of it is told.
     pub settle: Duration,
+    /// The same for an account, whichever of its scopes they are in.
+    pub account: AccountBreaker,
+}
+
+/// When the scans of an account would open very many findings of one sort together, though none of them too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccountBreaker {
+    /// So many findings of one sort in one account are too many.
+    pub findings: u32,
+    /// Counted are those that opened within this time.
+    pub within: Duration,
+}
+
+impl Default for AccountBreaker {
+    fn default() -> Self {
+        Self { findings: 500, within: Duration::minutes(10) }
+    }
 }
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self { enabled: true, findings: 200, percent: 50.0, at_least: 20, settle: Duration::millis(500) }
+        Self {
+            enabled: true,
+            findings: 200,
+            percent: 50.0,
+            at_least: 20,
+            settle: Duration::millis(500),
+            account: AccountBreaker::default(),
+        }
     }
 }
 

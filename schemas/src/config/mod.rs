@@ -21,7 +21,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use actions::{Actions, Protection, TagRule, Tagging, Writing};
-pub use behavior::{Behavior, Breaker, Flapping, Never, Remind, Reminders};
+pub use behavior::{AccountBreaker, Behavior, Breaker, Flapping, Never, Remind, Reminders};
 pub use channels::{
     EmailChannel, EmailTls, FileChannel, FileFormat, PagerDutyChannel, PagerDutySeverity, SlackBotChannel,
     SlackChannel, StdoutChannel, StdoutFormat, TeamsChannel, WebhookChannel,

@@ -1,0 +1,239 @@
+//! What is too much in an account, over the partitions that its scopes are in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use chrono::TimeDelta;
+use elava_bus::{Batch, Output, PARTITIONS, Page, Source, Stage, Stream, group_of_scope};
+use elava_decider::Decider;
+use elava_schemas::config::Config;
+use elava_schemas::{Approval, ApprovalId, ChangeId, DecisionId, Message, ScanId, Timestamp, Verdict};
+
+use crate::given::{config, drift, now};
+
+const REGIONS: [&str; 6] = ["eu-west-1", "eu-west-2", "eu-north-1", "us-east-1", "us-east-2", "us-west-2"];
+
+fn settings() -> Config {
+    config("behavior: {breaker: {at_least: 4, account: {findings: 7}}}")
+}
+
+/// A process, and what outlives it.
+struct World {
+    decider: Decider,
+    clock: Timestamp,
+    sequence: u64,
+    state: BTreeMap<(Source, String), Bytes>,
+    /// What was told, how, and with which id.
+    told: Vec<(String, DecisionId)>,
+    sources: BTreeSet<Source>,
+    /// Whether the process is killed after everything that it says, before its state is stored.
+    fails: bool,
+}
+
+impl World {
+    fn new(fails: bool) -> Self {
+        let clock = "2100-01-01T00:00:00Z".parse().expect("a time");
+        let decider = Decider::new(settings());
+        let nothing = (BTreeMap::new(), Vec::new(), BTreeSet::new());
+        let (state, told, sources) = nothing;
+        Self { decider, clock, sequence: 0, state, told, sources, fails }
+    }
+
+    /// Reads what is stored, in a process of its own.
+    fn restart(&mut self) {
+        self.decider = Decider::new(settings());
+        for source in &self.sources {
+            let of_source = self.state.iter().filter(|((of, _), _)| of == source);
+            let state = of_source.map(|((_, key), value)| (key.clone(), value.clone())).collect();
+            now(self.decider.resume(source, None, state)).expect("it resumes");
+        }
+    }
+
+    fn keep(&mut self, source: &Source, output: Output) {
+        for change in output.state {
+            let key = (source.clone(), change.key);
+            match change.value {
+                Some(value) => self.state.insert(key, value),
+                None => self.state.remove(&key),
+            };
+        }
+    }
+
+    fn tell(&mut self, output: &Output) -> Vec<DecisionId> {
+        let mut ids = Vec::new();
+        for emit in &output.messages {
+            let Ok(Message::Decision(decision)) = emit.message() else { panic!("not a decision") };
+            ids.push(decision.id.clone());
+            if decision.action.as_str() != "audit" {
+                let (what, _) = decision.reason.split_once(':').unwrap_or((&decision.reason, ""));
+                self.told.push((format!("{} {what}", decision.action.as_str()), decision.id));
+            }
+        }
+        ids
+    }
+
+    /// Two volumes of each region lose a tag, or have it again; or a person says something.
+    fn give(&mut self, source: &Source, messages: Vec<(String, Message)>) {
+        if self.sources.insert(source.clone()) {
+            now(self.decider.resume(source, None, Vec::new())).expect("it begins");
+        }
+        let page = |(subject, message): (String, Message)| {
+            self.sequence += 1;
+            let body = message.to_line().into();
+            Page { sequence: self.sequence, subject, first_line: 1, received_at: self.clock, body }
+        };
+        let pages = messages.into_iter().map(page).collect();
+        let output = now(self.decider.handle(&Batch { source: source.clone(), pages })).expect("it decides");
+        assert_eq!(output.rejected, []);
+        self.tell(&output);
+        self.keep(source, output);
+    }
+
+    fn tags(&mut self, before: &str, after: &str) {
+        for region in REGIONS {
+            let mut partition = 0;
+            let messages = (1..=2).map(|number| {
+                let Message::Change(mut change) = drift(before, after) else { panic!("a change") };
+                change.resource_key.region = region.to_owned();
+                change.resource_key.id = format!("db-{number}");
+                change.scan_id = Some(ScanId::from(format!("{region} {}", self.clock)));
+                change.detected_at = self.clock;
+                change.id = ChangeId::of(&[region, &number.to_string(), &self.clock.to_string()]);
+                partition = group_of_scope((&change.resource_key).into(), PARTITIONS);
+                (format!("elava.change.{partition}.aws.123456789012.{region}.rds:db"), Message::Change(change))
+            });
+            let messages: Vec<(String, Message)> = messages.collect();
+            self.give(&Source::Partition { stream: Stream::Change, partition }, messages);
+        }
+    }
+
+    /// A person answers the last alert. Every group hears it.
+    fn answer(&mut self, verdict: Verdict) {
+        let decision_id =
+            self.told.iter().rev().find(|(told, _)| told.starts_with("alert An account")).expect("told").1.clone();
+        let approval = Approval {
+            id: ApprovalId::of(&[decision_id.as_str()]),
+            decision_id,
+            by: "ann".into(),
+            verdict,
+            reason: None,
+            at: self.clock,
+        };
+        let source = Source::Partition { stream: Stream::Execution, partition: 0 };
+        self.give(&source, vec![("elava.approval".to_owned(), approval.into())]);
+    }
+
+    /// Lets time pass in all partitions.
+    fn wait(&mut self, time: TimeDelta) {
+        let until = self.clock + time;
+        let next = |world: &Self| {
+            let due = |source: &Source| Some((world.decider.due(source)?, source.clone()));
+            world.sources.iter().filter_map(due).min().filter(|(due, _)| *due <= until)
+        };
+        for _ in 0..10_000 {
+            let Some((due, source)) = next(self) else {
+                self.clock = until;
+                return;
+            };
+            self.clock = self.clock.max(due);
+            let output = now(self.decider.tick(&source, self.clock)).expect("it decides");
+            let ids = self.tell(&output);
+            if self.fails && !ids.is_empty() {
+                // what was said is stored, and the state is not
+                self.restart();
+                let again = now(self.decider.tick(&source, self.clock)).expect("it decides");
+                let told = self.told.len();
+                assert_eq!(self.tell(&again), ids, "the same state and time lead to the same");
+                self.told.truncate(told);
+                self.keep(&source, again);
+            } else {
+                self.keep(&source, output);
+            }
+        }
+        panic!("something is due for ever");
+    }
+
+    fn told(&mut self) -> BTreeMap<String, usize> {
+        let mut told = BTreeMap::new();
+        self.told.drain(..).for_each(|(what, _)| *told.entry(what).or_default() += 1);
+        told
+    }
+}
+
+fn of<const N: usize>(told: [(&str, usize); N]) -> BTreeMap<String, usize> {
+    told.map(|(what, count)| (what.to_owned(), count)).into()
+}
+
+const SECOND: TimeDelta = TimeDelta::seconds(1);
+const MINUTE: TimeDelta = TimeDelta::minutes(1);
+const ALERT: (&str, usize) = ("alert An account shows more than can be true; held back until somebody releases it", 1);
+const DRIFT: &str = "notify Tags drifted (a removed)";
+
+#[test]
+fn one_alert_for_an_account_and_the_rest_is_held() {
+    for fails in [false, true] {
+        let mut world = World::new(fails);
+        world.tags("a=1", "");
+        world.wait(SECOND);
+        assert!(world.sources.len() > 2, "in several partitions");
+        assert_eq!(world.told(), of([ALERT]), "fails: {fails}");
+        // over in all scopes
+        world.tags("", "a=1");
+        world.wait(MINUTE);
+        assert_eq!(world.told(), of([("alert All that was held back is over", 1)]), "fails: {fails}");
+    }
+}
+
+#[test]
+fn what_is_held_of_an_account_is_released_everywhere() {
+    for fails in [false, true] {
+        let mut world = World::new(fails);
+        world.tags("a=1", "");
+        world.wait(SECOND);
+        world.answer(Verdict::Approved);
+        world.told();
+        world.wait(MINUTE);
+        assert_eq!(world.told(), of([("alert Released by ann", 1), (DRIFT, 12)]), "fails: {fails}");
+        world.tags("", "a=1");
+        world.wait(MINUTE);
+        assert_eq!(world.told(), of([("notify Tags are again as they were", 12)]), "fails: {fails}");
+    }
+}
+
+#[test]
+fn what_is_held_of_an_account_is_denied_everywhere() {
+    for fails in [false, true] {
+        let mut world = World::new(fails);
+        world.tags("a=1", "");
+        world.wait(SECOND);
+        world.answer(Verdict::Denied);
+        world.told();
+        world.wait(MINUTE);
+        let over = ("alert Denied by ann; what was held back is not told", 1);
+        assert_eq!(world.told(), of([over]), "fails: {fails}");
+        world.tags("", "a=1");
+        world.wait(MINUTE);
+        assert_eq!(world.told(), of([]), "fails: {fails}");
+    }
+}
+
+/// Another process has the partition with the alarm now.
+#[test]
+fn copies_outlive_the_alarm_elsewhere() {
+    let mut world = World::new(false);
+    world.tags("a=1", "");
+    world.wait(SECOND);
+    let is_main = |(key, value): (&(Source, String), &Bytes)| {
+        let is_alarm = key.1.starts_with("breaker.") && !key.1.starts_with("breaker.copy.");
+        (is_alarm && !value.is_empty()).then(|| key.0.clone())
+    };
+    let main = world.state.iter().find_map(is_main).expect("an alarm");
+    world.sources.remove(&main);
+    world.restart();
+    world.wait(MINUTE);
+    world.answer(Verdict::Approved);
+    assert_eq!(world.told(), of([ALERT]));
+    world.wait(MINUTE);
+    let told = world.told();
+    assert_eq!(told.keys().collect::<Vec<_>>(), [DRIFT], "and nothing of the alarm");
+}
