@@ -41,6 +41,16 @@ impl Estate {
         estate
     }
 
+    /// The same resources, in so many regions.
+    #[must_use]
+    pub fn in_regions(mut self, count: usize) -> Self {
+        for (number, resource) in self.resources.iter_mut().enumerate() {
+            resource.key.region = format!("region-{}", number % count);
+        }
+        self.scopes = self.resources.iter().take(count).map(|resource| resource.key.scope()).collect();
+        self
+    }
+
     /// With what another one has besides.
     pub fn add(&mut self, other: &Self) {
         let new = other.scopes.iter().filter(|scope| !self.scopes.contains(scope)).cloned().collect::<Vec<_>>();

@@ -64,7 +64,7 @@ fn add(due: &mut Due, held: Held<'_>, desk: &Desk, pile: &Pile<'_>, ended: &mut 
     }
     let at_least = desk.grouping.map_or(usize::MAX, |grouping| match lot.expected {
         Expected::Breakers => 2,
-        Expected::Usual | Expected::Evaluation => grouping.at_least.max(2),
+        Expected::Usual | Expected::Evaluation | Expected::Released => grouping.at_least.max(2),
     });
     let is_end = members.first().is_some_and(|(_, member)| ends(member.state)) && desk.channel.tracks_findings();
     if members.len() >= at_least && !is_end {

@@ -50,6 +50,8 @@ pub(crate) enum Expected {
     Evaluation,
     /// What has gone wrong with one scan of an account goes wrong with its others, which end one after the other.
     Breakers,
+    /// A breaker lets go of what it held, in one partition after the other.
+    Released,
 }
 
 impl Expected {
@@ -60,9 +62,10 @@ impl Expected {
     /// Of what there is more when this has come.
     pub(crate) fn with(decision: &Decision) -> Self {
         let text = |name: &str| decision.metadata.get(name).and_then(|value| value.as_str());
-        match (text("cause"), text("trigger")) {
-            (Some(BREAKER), _) => Self::Breakers,
-            (_, Some(_)) => Self::Evaluation,
+        match (text("cause"), text("held_by"), text("trigger")) {
+            (Some(BREAKER), ..) => Self::Breakers,
+            (_, Some(_), _) => Self::Released,
+            (.., Some(_)) => Self::Evaluation,
             _ => Self::Usual,
         }
     }

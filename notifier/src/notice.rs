@@ -126,7 +126,10 @@ impl<'a> Notice<'a> {
                 DecisionState::New | DecisionState::Changed | DecisionState::Resolved => first.reason.clone(),
             },
             NoticeKind::Group { count } if metadata(first, "cause") == Some(BREAKER) => {
-                let scans = format!("{} scans of account {}", number(count), first.resource_key.account);
+                // one about all regions of the account may be among them
+                let is_scan = |decision: &Decision| decision.resource_key.region != "*";
+                let what = if self.decisions.iter().copied().all(is_scan) { "scans" } else { "alerts" };
+                let scans = format!("{} {what} of account {}", number(count), first.resource_key.account);
                 match first.state {
                     DecisionState::Resolved => format!("What was held back of {scans} is over"),
                     DecisionState::Reminder => format!("Still held back of {scans}"),

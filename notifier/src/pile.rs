@@ -72,7 +72,9 @@ impl Span {
         let Some(grouping) = grouping else { return self.first };
         let (window, longest) = match lot.expected {
             Expected::Evaluation => (grouping.evaluated.get(), grouping.evaluated.get() * EVALUATIONS_LONGEST),
-            Expected::Breakers => (grouping.longest.get(), grouping.longest.get() * BREAKERS_LONGEST),
+            Expected::Breakers | Expected::Released => {
+                (grouping.longest.get(), grouping.longest.get() * BREAKERS_LONGEST)
+            }
             Expected::Usual if lot.critical => (grouping.window.get(), grouping.longest.get().min(CRITICAL_LONGEST)),
             Expected::Usual => (grouping.window.get(), grouping.longest.get()),
         };

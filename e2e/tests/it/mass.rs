@@ -178,6 +178,7 @@ async fn what_is_held_is_released_or_denied() {
     until("the end", async || world.receiver.headlines().len() >= 6).await;
     let resolved = "🟢 RESOLVED: 1,000 findings resolved: tag drift (owner shop)";
     assert_eq!(world.receiver.headlines()[5..], [resolved]);
+    settled(&world.server.url()).await;
     world.pipeline.stop();
     assert_eq!(scalar(&world.pipeline.db(), "SELECT count(*) FROM deliveries"), 2004);
 }
@@ -186,21 +187,19 @@ async fn what_is_held_is_released_or_denied() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_goes_wrong_with_an_account_is_one_message() {
     let mut world = World::with("settle: 5s, account: {findings: 100}").await;
-    let mut estate = volumes(600);
-    for (number, resource) in estate.resources.iter_mut().enumerate() {
-        resource.key.region = format!("region-{}", number % 40);
-    }
+    let estate = volumes(600).in_regions(40);
     world.scan(0, &estate).await;
     world.scan(1, &without_tags(&estate)).await;
-    let alert = "🔴 CRITICAL: An account shows more than can be true; held back until somebody releases it:  × tag_drift: account 000000000000";
+    let alert = "🔴 CRITICAL: An account shows more than can be true; held back until somebody releases it:  × tag_drift: account 100000000001";
     world.hears(&[alert]).await;
     assert_eq!(world.held().await, 600);
     world.say("release", &[]).await;
     until("what was released", async || world.receiver.headlines().len() >= 3).await;
     let mut released = world.receiver.headlines().split_off(1);
     released.sort();
-    let expected = ["🟡 WARNING: 600 findings: tag drift", "🟢 RESOLVED: Released by ann: account 000000000000"];
+    let expected = ["🟡 WARNING: 600 new findings: tag drift", "🟢 RESOLVED: Released by ann: account 100000000001"];
     assert_eq!(released, expected);
+    settled(&world.server.url()).await;
     world.pipeline.stop();
     assert_eq!(scalar(&world.pipeline.db(), "SELECT count(*) FROM deliveries"), 602);
 }
