@@ -70,13 +70,7 @@ pub trait Stage: Send + Sync + 'static {
         state: Vec<(String, Bytes)>,
     ) -> impl Future<Output = Result<Resume, Failure>> + Send {
         let _ = (source, state);
-        async move {
-            Ok(Resume {
-                from: checkpoint.map_or(1, |sequence| sequence + 1),
-                pending: Vec::new(),
-                rejected: Vec::new(),
-            })
-        }
+        async move { Ok(Resume::after(checkpoint)) }
     }
 
     /// Called once the outputs caused by inputs up to `sequence` are stored downstream.
@@ -308,6 +302,15 @@ pub struct Resume {
     pub pending: Vec<Emit>,
     /// Rows refused before, whose dead letters may not have been stored: they are made again.
     pub rejected: Vec<Rejection>,
+}
+
+impl Resume {
+    /// After a position, with nothing still to be sent; from the first one where there is none.
+    #[must_use]
+    pub fn after(position: Option<u64>) -> Self {
+        let from = position.map_or(1, |position| position + 1);
+        Self { from, pending: Vec::new(), rejected: Vec::new() }
+    }
 }
 
 /// Why a batch could not be handled.

@@ -404,7 +404,7 @@ impl Stage for Decider {
             memory.rests_until = None;
         }
         lock(&self.sources).insert(source.clone(), Arc::new(Mutex::new(memory)));
-        Ok(Resume { from: position.map_or(1, |position| position + 1), pending: Vec::new(), rejected: Vec::new() })
+        Ok(Resume::after(position))
     }
 
     fn left(&self, source: &Source) {

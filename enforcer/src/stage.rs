@@ -153,8 +153,7 @@ impl Stage for Enforcer {
         if let Some(again) = &self.again {
             again.resume(source, &state, checkpoint.is_none());
         }
-        let from = checkpoint.map_or(1, |sequence| sequence + 1);
-        Ok(Resume { from, pending: Vec::new(), rejected: Vec::new() })
+        Ok(Resume::after(checkpoint))
     }
 
     fn left(&self, source: &Source) {

@@ -293,8 +293,7 @@ impl Stage for Executor {
             restore(&memory, &key, &value).map_err(|error| Failure::Fatal(error.into()))?;
         }
         lock(&self.sources).insert(source.clone(), memory);
-        let from = checkpoint.map_or(1, |sequence| sequence + 1);
-        Ok(Resume { from, pending: Vec::new(), rejected: Vec::new() })
+        Ok(Resume::after(checkpoint))
     }
 }
 

@@ -188,7 +188,7 @@ impl Stage for Notifier {
         let begins = checkpoint.is_none() && *source != Source::Pipe;
         let memory = Memory::read(state, begins)?;
         lock(&self.shelves).insert(source.clone(), Arc::new(Shelf::new(source.clone(), memory)));
-        Ok(Resume { from: checkpoint.map_or(1, |sequence| sequence + 1), pending: Vec::new(), rejected: Vec::new() })
+        Ok(Resume::after(checkpoint))
     }
 
     async fn handle(&self, batch: &Batch) -> Result<Output, Failure> {

@@ -5,6 +5,7 @@ use elava_schemas::{Action, Baseline, Change, ChangeType, Decision, Resource, Se
 use serde_json::{Value, json};
 
 use super::case::{Blessing, Case, Context, Metadata, Raise, Scan, because, finding_metadata};
+use super::life::retagged;
 use super::telling::{severity, telling};
 use super::text;
 use crate::finding::{Cause, Entry, Finding, Origin};
@@ -42,6 +43,7 @@ pub fn decide_change(change: &Change, kept: &Entry, context: &Context<'_>) -> (V
     if let Some(resource) = &change.current {
         protection(&mut case, resource);
     }
+    retagged(&mut case, kept);
     case.finish(kept)
 }
 

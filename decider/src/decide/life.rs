@@ -137,6 +137,18 @@ fn live(case: &mut Case, finding: &mut Finding) -> bool {
     true
 }
 
+/// Tags are what exceptions may go by: where they differ, every finding of the resource is looked at.
+pub(super) fn retagged(case: &mut Case, before: &Entry) {
+    let known = before.about.as_ref().and_then(|about| about.label.tags.as_ref());
+    if case.label.tags.is_none() || known == case.label.tags.as_ref() {
+        return;
+    }
+    for mut finding in std::mem::take(&mut case.findings) {
+        review(case, &mut finding);
+        case.findings.push(finding);
+    }
+}
+
 /// An exception begins or ends to cover a finding, or is about to end.
 fn review(case: &mut Case, finding: &mut Finding) {
     let now = case.context.now;

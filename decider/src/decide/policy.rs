@@ -4,6 +4,7 @@ use elava_schemas::config::Config;
 use elava_schemas::{Action, Baseline, Decision, PolicyError, PolicyResult, Severity, Subject, Violation, blessed};
 
 use super::case::{Blessing, Case, Context, Raise, Scan, because, finding_metadata};
+use super::life::retagged;
 use super::telling::{is_acting, severity};
 use crate::finding::{Cause, Entry, Finding, fingerprint};
 
@@ -37,6 +38,7 @@ pub fn decide_result(result: &PolicyResult, before: &Entry, context: &Context<'_
     for violation in violations {
         violated(&mut case, violation);
     }
+    retagged(&mut case, before);
     case.finish(before)
 }
 
