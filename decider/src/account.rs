@@ -5,16 +5,17 @@
 //! what a partition tells follows from its own state alone, also when it is told again after a crash.
 //!
 //! The partition that comes to it first has the alarm. The others have copies of it, by which they know what it is that
-//! their findings wait for; of a copy nobody hears anything.
+//! their findings wait for; of a copy nobody hears anything. An alarm holds what is in its process: where another one
+//! takes a partition over, what that partition held is let go of there.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use elava_bus::Source;
 use elava_schemas::config::Breaker;
 use elava_schemas::{Action, FindingId, ResourceKey, ScanId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::breaker::{ALL, BREAKER, held_by, is_breaker, sort_of, waiting};
+use crate::breaker::{ALL, BREAKER, held_by, is_breaker, sort_of, too_much_alone, waiting};
 use crate::decide::delta;
 use crate::finding::{Entry, Finding, Quiet};
 use crate::memory::Draft;
@@ -56,8 +57,19 @@ pub(crate) struct Tally {
     counts: BTreeMap<Lot, usize>,
     alarms: Vec<Finding>,
     lots: BTreeMap<FindingId, Lot>,
-    held: BTreeMap<FindingId, usize>,
+    held: BTreeMap<FindingId, Held>,
 }
+
+/// What an alarm holds in one partition.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    count: usize,
+    /// When the last of it opened.
+    newest: Timestamp,
+}
+
+/// Since when lots are known to be true.
+pub(crate) type Released = HashMap<Lot, Timestamp>;
 
 /// What was found to be too much, and what is not any more. Kept until what follows from it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,6 +82,13 @@ pub(crate) struct Judgement {
     /// How many findings alarms hold in all, where that says something new.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) totals: BTreeMap<FindingId, usize>,
+}
+
+impl Judgement {
+    /// Nothing is too much.
+    pub(crate) fn nothing(at: Timestamp) -> Self {
+        Self { at, too_much: Vec::new(), totals: BTreeMap::new() }
+    }
 }
 
 /// A lot that is held.
@@ -132,17 +151,19 @@ pub(crate) fn copies_key(alarms: &str) -> String {
     alarms.replacen(BREAKER, COPY, 1)
 }
 
-/// What has waited for long enough, by lot.
-pub(crate) fn waiting_for<'a>(
-    entries: impl Iterator<Item = &'a Entry>,
+/// What has waited for long enough, by lot. What is held with its scan is none of it.
+pub(crate) fn waiting_for(
+    draft: &Draft<'_>,
+    breaker: &Breaker,
     is_settled: impl Fn(Timestamp, &ScanId) -> bool,
 ) -> BTreeMap<Lot, Waiting> {
     let mut lots: BTreeMap<Lot, Waiting> = BTreeMap::new();
-    for entry in entries {
+    let alone = too_much_alone(draft, breaker);
+    for (_, entry) in draft.entries() {
         let Some(about) = &entry.about else { continue };
         for finding in &entry.findings {
             let (Some((until, _)), Some(scan)) = (waiting(finding), &finding.scan) else { continue };
-            if is_settled(until, scan) {
+            if is_settled(until, scan) && !alone.contains(&(scan, sort_of(finding))) {
                 let new = || Waiting { newest: finding.opened_at, scan: scan.clone() };
                 let known = lots.entry(Lot::of(&about.key, finding)).or_insert_with(new);
                 known.newest = known.newest.max(finding.opened_at);
@@ -153,15 +174,16 @@ pub(crate) fn waiting_for<'a>(
     lots
 }
 
-/// Counts what a partition has of these lots, and what its alarms hold.
-pub(crate) fn tally(draft: &Draft<'_>, lots: &BTreeMap<Lot, Waiting>, breaker: &Breaker) -> Tally {
+/// Counts what a partition has of these lots, but for what was released, and what its alarms hold.
+pub(crate) fn tally(draft: &Draft<'_>, lots: &BTreeMap<Lot, Waiting>, released: &Released, breaker: &Breaker) -> Tally {
     let within = delta(breaker.account.within);
+    let alone = too_much_alone(draft, breaker);
     let mut tally = Tally::default();
     for (_, entry) in draft.entries().filter(|(key, _)| is_breaker(key)) {
         for alarm in &entry.findings {
             let Some(lot) = lot_of(alarm, Some(entry)) else { continue };
             tally.lots.insert(alarm.fingerprint.clone(), lot);
-            tally.held.insert(alarm.fingerprint.clone(), 0);
+            tally.held.insert(alarm.fingerprint.clone(), Held::default());
             tally.alarms.push(alarm.clone());
         }
     }
@@ -172,12 +194,18 @@ pub(crate) fn tally(draft: &Draft<'_>, lots: &BTreeMap<Lot, Waiting>, breaker: &
         for finding in &entry.findings {
             let held = held_by(finding).and_then(|alarm| tally.held.get_mut(alarm));
             let is_held = held.is_some();
-            held.into_iter().for_each(|held| *held += 1);
+            if let Some(held) = held {
+                held.count += 1;
+                held.newest = held.newest.max(finding.opened_at);
+            }
             if oldest.is_none_or(|oldest| finding.opened_at < oldest) || !(is_held || counts(finding)) {
                 continue;
             }
             let lot = Lot::of(&about.key, finding);
-            if lots.get(&lot).is_some_and(|waiting| (waiting.newest - finding.opened_at).abs() <= within) {
+            let is_new = is_held || released.get(&lot).is_none_or(|at| finding.opened_at > *at);
+            let is_near = |waiting: &Waiting| (waiting.newest - finding.opened_at).abs() <= within;
+            let is_alone = |scan| waiting(finding).is_some() && alone.contains(&(scan, sort_of(finding)));
+            if is_new && lots.get(&lot).is_some_and(is_near) && !finding.scan.as_ref().is_some_and(is_alone) {
                 *tally.counts.entry(lot).or_default() += 1;
             }
         }
@@ -206,13 +234,14 @@ pub(crate) fn judge(
     breaker: &Breaker,
     mut claim: impl FnMut(&Lot) -> bool,
 ) -> Option<Judgement> {
-    let mut judgement = Judgement { at, too_much: Vec::new(), totals: totals(own, tallies, breaker) };
-    for (lot, Waiting { scan, .. }) in lots {
+    let mut judgement = Judgement { totals: totals(own, tallies, breaker), ..Judgement::nothing(at) };
+    let within = delta(breaker.account.within);
+    for (lot, Waiting { scan, newest }) in lots {
         let count: usize = tallies.iter().filter_map(|(_, tally)| tally.counts.get(&lot)).sum();
         if !breaker.enabled || count < breaker.account.findings as usize {
             continue;
         }
-        let alarm = known_alarm(&lot, own, tallies);
+        let alarm = known_alarm((&lot, newest - within), own, tallies);
         if alarm.is_none() && !claim(&lot) {
             return None;
         }
@@ -221,10 +250,16 @@ pub(crate) fn judge(
     Some(judgement)
 }
 
-/// The alarm of a lot, for this partition: its own, or a copy of another one's.
-fn known_alarm(lot: &Lot, own: &Source, tallies: &[(Source, Tally)]) -> Option<Finding> {
+/// The alarm of a lot, for this partition: its own, or a copy of another one's. One that has held nothing since is of
+/// something else.
+fn known_alarm((lot, since): (&Lot, Timestamp), own: &Source, tallies: &[(Source, Tally)]) -> Option<Finding> {
+    let newest = |alarm: &Finding| {
+        let held = tallies.iter().filter_map(|(_, tally)| tally.held.get(&alarm.fingerprint)).map(|held| held.newest);
+        held.fold(alarm.opened_at, Timestamp::max)
+    };
     let of_lot = tallies.iter().flat_map(|(source, tally)| {
-        let alarms = tally.alarms.iter().filter(|alarm| tally.lots.get(&alarm.fingerprint) == Some(lot));
+        let is_of = |alarm: &&Finding| tally.lots.get(&alarm.fingerprint) == Some(lot) && newest(alarm) >= since;
+        let alarms = tally.alarms.iter().filter(is_of);
         alarms.map(move |alarm| (source, alarm))
     });
     // the partition's own one first, then one that is no copy
@@ -237,9 +272,9 @@ fn known_alarm(lot: &Lot, own: &Source, tallies: &[(Source, Tally)]) -> Option<F
     Some(alarm)
 }
 
-/// How many findings the alarms of a partition hold everywhere: where there are more than ever, or too few.
+/// How many findings the alarms of a partition hold in all partitions of this process: where there are more than ever,
+/// or too few. Of a copy without its alarm: none.
 fn totals(own: &Source, tallies: &[(Source, Tally)], breaker: &Breaker) -> BTreeMap<FindingId, usize> {
-    let here: BTreeSet<String> = tallies.iter().map(|(source, _)| source.to_string()).collect();
     let mains: HashSet<&FindingId> = tallies
         .iter()
         .flat_map(|(_, tally)| &tally.alarms)
@@ -248,12 +283,11 @@ fn totals(own: &Source, tallies: &[(Source, Tally)], breaker: &Breaker) -> BTree
         .collect();
     let Some((_, tally)) = tallies.iter().find(|(source, _)| source == own) else { return BTreeMap::new() };
     let total = |alarm: &Finding| {
-        let elsewhere = alarm.metadata.get(ELSEWHERE).and_then(|source| source.as_str());
-        // the alarm has ended
-        if elsewhere.is_some_and(|source| here.contains(source)) && !mains.contains(&alarm.fingerprint) {
+        // it has ended, or is in another process now
+        if is_copy(alarm) && !mains.contains(&alarm.fingerprint) {
             return 0;
         }
-        tallies.iter().filter_map(|(_, tally)| tally.held.get(&alarm.fingerprint)).sum()
+        tallies.iter().filter_map(|(_, tally)| tally.held.get(&alarm.fingerprint)).map(|held| held.count).sum()
     };
     let totals = tally.alarms.iter().map(|alarm| (alarm, total(alarm)));
     let news = totals.filter(|(alarm, total)| {

@@ -6,7 +6,7 @@
 //! themselves: whatever is read again counts once. What is not too much in any scope may be so in the account
 //! ([`crate::account`]).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use elava_schemas::config::Breaker;
 use elava_schemas::{Decision, DecisionId, FindingId, IdHasher, ResourceKey, ResourceLabel, ScanId, Timestamp};
@@ -30,6 +30,9 @@ pub(crate) const ALL: &str = "*";
 pub(crate) struct Word {
     pub(crate) by: String,
     pub(crate) at: Timestamp,
+    /// When it came: what followed from the time before then followed without it.
+    #[serde(default)]
+    pub(crate) heard: Timestamp,
     /// Not to be told, instead of to be told.
     #[serde(default)]
     pub(crate) denied: bool,
@@ -66,13 +69,16 @@ pub(crate) fn holds(entry: &Entry) -> bool {
     entry.findings.iter().any(|finding| matches!(finding.quiet, Some(Quiet::Held { .. })))
 }
 
-/// Whether anybody has said what is to become of what breakers hold.
-pub(crate) fn is_answered(entry: &Entry, words: &Words) -> bool {
-    entry.findings.iter().any(|alarm| answer(alarm, words).is_some())
+/// When somebody has said what is to become of what breakers hold.
+pub(crate) fn answered_at(entry: &Entry, words: &Words) -> Option<Timestamp> {
+    entry.findings.iter().filter_map(|alarm| answer(alarm, words)).map(|word| word.heard).min()
 }
 
 /// What was said last of what a breaker holds.
 fn answer<'a>(alarm: &Finding, words: &'a Words) -> Option<&'a Word> {
+    if words.is_empty() {
+        return None;
+    }
     told(alarm).filter_map(|decision| words.get(&decision)).max_by_key(|word| word.at)
 }
 
@@ -124,18 +130,45 @@ impl<'a> Settled<'a> {
 
 /// Tells or holds what has settled.
 pub(crate) fn settle(draft: &mut Draft<'_>, context: &Context<'_>, settled: Settled<'_>) -> Vec<Decision> {
-    // of every scan that has settled: all that waits, by sort
-    let mut scans: BTreeMap<ScanId, Scan> = BTreeMap::new();
+    let scans = scans(draft, |until, scan| settled.covers(until, scan));
+    let scans: Vec<(ScanId, Scan)> = scans.into_iter().map(|(id, scan)| (id.clone(), scan)).collect();
+    let mut decisions = Vec::new();
+    for (id, scan) in scans {
+        decisions.extend(settle_scan(draft, context, (&id, &scan), settled.judgement()));
+        draft.settling.retain(|_, settling| *settling != id);
+    }
+    if let Settled::Scan(id, _) = settled {
+        draft.settling.retain(|_, settling| settling != id);
+    }
+    decisions
+}
+
+/// What waits, of which scan and sort, and is too much by itself.
+pub(crate) fn too_much_alone<'a>(draft: &'a Draft<'_>, breaker: &Breaker) -> HashSet<(&'a ScanId, String)> {
+    let scans = scans(draft, |_, _| true).into_iter();
+    let of_scan = |(id, scan): (&'a ScanId, Scan)| {
+        let sorts = scan.too_much(breaker).into_iter();
+        sorts.map(move |(sort, _)| (id, sort)).collect::<Vec<_>>()
+    };
+    scans.flat_map(of_scan).collect()
+}
+
+/// What scans have opened: those of which something waits that is meant.
+fn scans<'a>(draft: &'a Draft<'_>, is_meant: impl Fn(Timestamp, &ScanId) -> bool) -> BTreeMap<&'a ScanId, Scan> {
+    let mut scans: BTreeMap<&ScanId, Scan> = BTreeMap::new();
     for (_, entry) in draft.entries() {
         for finding in &entry.findings {
             let waiting = waiting(finding);
             if let (Some((until, resources)), Some(scan), Some(about)) = (waiting, &finding.scan, &entry.about)
-                && settled.covers(until, scan)
+                && is_meant(until, scan)
             {
                 let new = || Scan { key: all_of(&about.key), resources, sorts: BTreeMap::new() };
-                scans.entry(scan.clone()).or_insert_with(new);
+                scans.entry(scan).or_insert_with(new);
             }
         }
+    }
+    if scans.is_empty() {
+        return scans;
     }
     for (_, entry) in draft.entries() {
         for finding in &entry.findings {
@@ -145,12 +178,7 @@ pub(crate) fn settle(draft: &mut Draft<'_>, context: &Context<'_>, settled: Sett
             sort.waiting |= waiting(finding).is_some();
         }
     }
-    let mut decisions = Vec::new();
-    for (id, scan) in scans {
-        decisions.extend(settle_scan(draft, context, (&id, &scan), settled.judgement()));
-        draft.settling.retain(|_, settling| *settling != id);
-    }
-    decisions
+    scans
 }
 
 /// What one scan has opened.
@@ -166,19 +194,22 @@ struct Sort {
     waiting: bool,
 }
 
+impl Scan {
+    /// The sorts of which too much is found, and how much.
+    fn too_much(&self, breaker: &Breaker) -> Vec<(String, usize)> {
+        let sorts = self.sorts.iter();
+        let too_much = sorts.filter(|(_, sort)| sort.waiting && is_too_much(breaker, sort.found, self.resources));
+        too_much.map(|(name, sort)| (name.clone(), sort.found)).collect()
+    }
+}
+
 fn settle_scan(
     draft: &mut Draft<'_>,
     context: &Context<'_>,
     (id, scan): (&ScanId, &Scan),
     judgement: &Judgement,
 ) -> Vec<Decision> {
-    let breaker = &context.config.behavior.breaker;
-    let too_much: Vec<(String, usize)> = scan
-        .sorts
-        .iter()
-        .filter(|(_, sort)| sort.waiting && is_too_much(breaker, sort.found, scan.resources))
-        .map(|(name, sort)| (name.clone(), sort.found))
-        .collect();
+    let too_much = scan.too_much(&context.config.behavior.breaker);
     let mut decisions = Vec::new();
     let alarm = fingerprint(&scan.key, Cause::Breaker, None, Some(id.as_str()));
     let alarms = breaker_key(&scan.key);
@@ -296,6 +327,7 @@ pub(crate) fn recount(
         }
         if let (What::Tell(_), Some(lot)) = (&what, account::lot_of(&alarm, draft.entry(&key))) {
             account::is_true(draft, &lot);
+            draft.released.push(lot);
         }
         let mut entry = draft.entry(&key).cloned().unwrap_or_default();
         let is_alarm = |finding: &Finding| finding.fingerprint == alarm.fingerprint;

@@ -8,7 +8,7 @@ use elava_bus::{Failure, Source, StateChange};
 use elava_schemas::{ResourceKey, ScanId, Timestamp};
 use tracing::warn;
 
-use crate::account::{self, Judgement};
+use crate::account::{self, Judgement, Lot};
 use crate::decide::Context;
 use crate::finding::Entry;
 use crate::{breaker, due};
@@ -26,7 +26,7 @@ const RECHECK: TimeDelta = TimeDelta::seconds(5);
 /// How long after a restart nothing is judged: the other partitions of this process come one after the other.
 const SETTLE_IN: TimeDelta = TimeDelta::seconds(2);
 /// The same for what alarms hold, which may end them.
-const RECHECK_IN: TimeDelta = TimeDelta::seconds(30);
+const RECHECK_IN: TimeDelta = TimeDelta::seconds(60);
 /// Where the keys of approvals begin.
 pub(crate) const APPROVAL: &str = "approval.";
 
@@ -83,11 +83,13 @@ pub(crate) struct Draft<'a> {
     pub(crate) changed: HashMap<String, Entry>,
     /// As in the memory.
     pub(crate) settling: HashMap<String, ScanId>,
+    /// What people have said is true.
+    pub(crate) released: Vec<Lot>,
 }
 
 impl<'a> Draft<'a> {
     pub(crate) fn new(memory: &'a Memory) -> Self {
-        Self { memory, changed: HashMap::new(), settling: memory.settling.clone() }
+        Self { memory, changed: HashMap::new(), settling: memory.settling.clone(), released: Vec::new() }
     }
 
     /// The scan of a resource's scope of which nothing more comes, because another one has begun.
@@ -128,18 +130,15 @@ impl<'a> Draft<'a> {
 }
 
 impl Memory {
-    /// When something follows from the time, or at once. `changes` counts how often what alarms hold has changed
-    /// anywhere.
-    pub(crate) fn due(&self, changes: u64, at_once: bool) -> Option<Timestamp> {
-        if self.judgement.is_some() {
-            return Some(Timestamp::UNIX_EPOCH);
-        }
-        if at_once {
-            return Some(self.rests_until.unwrap_or(Timestamp::UNIX_EPOCH));
+    /// When something follows from the time, or from what lies outside. `changes` counts how often what alarms hold has
+    /// changed anywhere.
+    pub(crate) fn due(&self, changes: u64, outside: Option<Timestamp>) -> Option<Timestamp> {
+        if let Some(judgement) = &self.judgement {
+            return Some(judgement.at);
         }
         let due = self.due.first().map(|(at, _)| *at);
         let recheck = self.wants_recheck(changes).then_some(self.recheck.not_before);
-        let first = due.into_iter().chain(self.recount).chain(recheck).min()?;
+        let first = due.into_iter().chain(self.recount).chain(recheck).chain(outside).min()?;
         Some(self.rests_until.map_or(first, |until| first.max(until)))
     }
 
@@ -151,6 +150,9 @@ impl Memory {
 
     /// Whether something is to be judged at that time.
     pub(crate) fn wants_judgement(&self, now: Timestamp, changes: u64) -> bool {
+        if self.rests_until.is_some_and(|until| now < until) {
+            return false;
+        }
         self.waits(now) || (self.wants_recheck(changes) && self.recheck.not_before <= now)
     }
 
@@ -162,6 +164,16 @@ impl Memory {
     /// Notes that what it holds was counted.
     pub(crate) fn rechecked(&mut self, now: Timestamp, changes: u64) {
         self.recheck = Recheck { not_before: now + RECHECK, changes };
+    }
+
+    /// What others hold is counted when all of them are there: some have come or gone.
+    pub(crate) fn recheck_later(&mut self, now: Timestamp) {
+        self.recheck = Recheck { not_before: now + RECHECK_IN, changes: 0 };
+    }
+
+    /// What was found to be too much by then.
+    pub(crate) fn judgement(&self, now: Timestamp) -> Option<&Judgement> {
+        self.judgement.as_ref().filter(|judgement| judgement.at <= now)
     }
 
     /// What is to be stored of what was found to be too much.
@@ -318,7 +330,7 @@ impl Memory {
         memory.settling = memory.entries.values().filter_map(breaker::settling).collect();
         let has_breakers = memory.breakers().next().is_some();
         memory.recount = has_breakers.then_some(Timestamp::UNIX_EPOCH);
-        memory.recheck = Recheck { not_before: context.now + RECHECK_IN, changes: 0 };
+        memory.recheck_later(context.now);
         memory.rests_until = (!memory.settling.is_empty()).then(|| context.now + SETTLE_IN);
         Ok((memory, position))
     }

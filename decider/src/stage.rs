@@ -15,7 +15,7 @@ use elava_schemas::config::Config;
 use elava_schemas::exceptions::ExceptionsError;
 use elava_schemas::{Approval, Decision, DecisionId, Kind, Message, ResourceKey, ScanId, Timestamp, Verdict};
 
-use crate::account::{self, Judgement, Lot};
+use crate::account::{self, Judgement, Lot, Released};
 use crate::breaker::{self, Settled, Word, Words};
 use crate::decide::Context;
 use crate::exceptions::{Exceptions, LiveExceptions};
@@ -42,6 +42,8 @@ pub struct Decider {
     approvals: Mutex<HashMap<Source, Words>>,
     /// Who is about to raise the alarm of an account. Taken before any memory is locked.
     claims: Mutex<HashMap<Lot, (Source, Timestamp)>>,
+    /// Since when lots are known to be true.
+    released: Mutex<Released>,
     /// How often what breakers hold has changed.
     held: AtomicU64,
 }
@@ -57,6 +59,7 @@ impl Decider {
             sources: Mutex::default(),
             approvals: Mutex::default(),
             claims: Mutex::default(),
+            released: Mutex::default(),
             held: AtomicU64::new(1),
         }
     }
@@ -96,7 +99,7 @@ impl Decider {
                 Message::PolicyResult(result) => (Driver::Policy, &result.resource_key, result.id.as_str()),
                 Message::Execution(execution) => (Driver::Execution, &execution.resource_key, execution.id.as_str()),
                 Message::Approval(approval) => {
-                    approvals.extend(self.said(&batch.source, approval));
+                    approvals.extend(self.said(&batch.source, approval, page.received_at));
                     continue;
                 }
                 _ => continue,
@@ -153,7 +156,7 @@ impl Decider {
     }
 
     /// Remembers what a person has said, and forgets what was said long ago.
-    fn said(&self, source: &Source, approval: &Approval) -> Vec<StateChange> {
+    fn said(&self, source: &Source, approval: &Approval, heard: Timestamp) -> Vec<StateChange> {
         if approval.verdict == Verdict::Undo {
             return Vec::new();
         }
@@ -164,7 +167,7 @@ impl Decider {
             return Vec::new();
         }
         let Approval { by, reason, at, .. } = approval.clone();
-        let word = Word { by, at, denied: approval.verdict == Verdict::Denied, reason };
+        let word = Word { by, at, heard, denied: approval.verdict == Verdict::Denied, reason };
         let value = serde_json::to_vec(&word).expect("texts serialise");
         let mut state = vec![StateChange { key: format!("{APPROVAL}{id}"), value: Some(value.into()) }];
         for (id, _) in known.extract_if(|_, old| old.at + APPROVALS_KEPT < at) {
@@ -174,8 +177,11 @@ impl Decider {
         state
     }
 
-    fn words(&self) -> Words {
-        lock(&self.approvals).values().flatten().map(|(id, word)| (id.clone(), word.clone())).collect()
+    /// What people had said by then.
+    fn words(&self, now: Timestamp) -> Words {
+        let approvals = lock(&self.approvals);
+        let heard = approvals.values().flatten().filter(|(_, word)| word.heard <= now);
+        heard.map(|(id, word)| (id.clone(), word.clone())).collect()
     }
 
     /// What follows from the time alone; where nothing more can come, what waits for more is told as well.
@@ -190,14 +196,13 @@ impl Decider {
             decisions.extend(told);
             draft.put(key, entry);
         }
-        let judgement = match &memory.judgement {
-            Some(judgement) => Some(judgement.clone()),
-            // a pipe has all there is
-            None if *source == Source::Pipe => {
-                Some(self.judge_alone(&draft, source, &context, |until, _| is_last || until <= now))
-            }
-            None => None,
+        let judgement = if *source == Source::Pipe {
+            // it has all there is
+            Some(self.judge_alone(&draft, source, &context, |until, _| is_last || until <= now))
+        } else {
+            memory.judgement(now).cloned()
         };
+        let was_judged = judgement.is_some() && memory.judgement.is_some();
         if let Some(judgement) = &judgement {
             let settled = if is_last { Settled::All(judgement) } else { Settled::Judged(judgement) };
             decisions.extend(breaker::settle(&mut draft, &context, settled));
@@ -206,17 +211,39 @@ impl Decider {
         let is_complete = judgement.is_some() || !memory.waits(now);
         if is_complete {
             let totals = judgement.map(|judgement| judgement.totals).unwrap_or_default();
-            decisions.extend(breaker::recount(&mut draft, &context, &self.words(), &totals));
+            decisions.extend(breaker::recount(&mut draft, &context, &self.words(now), &totals));
         }
         let mut output = Output::default();
         decisions.into_iter().for_each(|decision| output.emit(0, decision));
-        let Draft { changed, settling, .. } = draft;
+        let touches_held = changes_held(&draft);
+        let Draft { changed, settling, released, .. } = draft;
+        self.note_released(released, now);
         memory.settling = settling;
         output.state = memory.passed(changed, source, &context);
-        output.state.extend(memory.judgement.take().map(|_| Memory::judged(None)));
+        if was_judged {
+            memory.judgement = None;
+            output.state.push(Memory::judged(None));
+        }
+        if touches_held {
+            self.held.fetch_add(1, Ordering::Relaxed);
+        }
+        if *source == Source::Pipe {
+            memory.rechecked(now, self.held.load(Ordering::Relaxed));
+        }
         memory.generation = exceptions.generation;
         memory.recount = memory.recount.filter(|_| !is_complete);
         output
+    }
+
+    /// What opened before then is no reason to hold more of it back.
+    fn note_released(&self, lots: Vec<Lot>, now: Timestamp) {
+        if lots.is_empty() {
+            return;
+        }
+        let within = crate::decide::delta(self.config.behavior.breaker.account.within);
+        let mut released = lock(&self.released);
+        released.retain(|_, at| *at + within > now);
+        released.extend(lots.into_iter().map(|lot| (lot, now)));
     }
 
     /// What is too much, by what one partition has.
@@ -228,9 +255,18 @@ impl Decider {
         is_settled: impl Fn(Timestamp, &ScanId) -> bool,
     ) -> Judgement {
         let breaker = &self.config.behavior.breaker;
-        let lots = account::waiting_for(draft.entries().map(|(_, entry)| entry), is_settled);
-        let tallies = [(source.clone(), account::tally(draft, &lots, breaker))];
+        let lots = account::waiting_for(draft, breaker, is_settled);
+        if lots.is_empty() && *source != Source::Pipe {
+            return Judgement::nothing(context.now);
+        }
+        let tallies = [(source.clone(), account::tally(draft, &lots, &lock(&self.released), breaker))];
         account::judge((source, context.now), lots, &tallies, breaker, |_| true).expect("every claim is granted")
+    }
+
+    /// Partitions come and go: what alarms hold is counted when that is over.
+    fn recheck_later(&self, now: Timestamp) {
+        let all: Vec<Arc<Mutex<Memory>>> = lock(&self.sources).values().cloned().collect();
+        all.iter().for_each(|memory| lock(memory).recheck_later(now));
     }
 
     /// What is too much, by what all partitions of this process have. Nothing is told yet: what is told later follows
@@ -240,21 +276,20 @@ impl Decider {
         let changes = self.held.load(Ordering::Relaxed);
         let own = self.memory(source);
         let breaker = &self.config.behavior.breaker;
-        let lots = {
+        let (has_waited, lots) = {
             let memory = lock(&own);
             if !memory.wants_judgement(now, changes) {
                 return Output::default();
             }
-            account::waiting_for(Draft::new(&memory).entries().map(|(_, entry)| entry), |until, _| until <= now)
+            let lots = account::waiting_for(&Draft::new(&memory), breaker, |until, _| until <= now);
+            (memory.waits(now), lots)
         };
-        let has_waited = !lots.is_empty();
         let all: Vec<(Source, Arc<Mutex<Memory>>)> =
             lock(&self.sources).iter().map(|(source, memory)| (source.clone(), memory.clone())).collect();
         let is_here = |other: &Source| all.iter().any(|(source, _)| source == other);
-        let tallies: Vec<_> = all
-            .iter()
-            .map(|(source, memory)| (source.clone(), account::tally(&Draft::new(&lock(memory)), &lots, breaker)))
-            .collect();
+        let released = lock(&self.released).clone();
+        let tally = |memory: &Mutex<Memory>| account::tally(&Draft::new(&lock(memory)), &lots, &released, breaker);
+        let tallies: Vec<_> = all.iter().map(|(source, memory)| (source.clone(), tally(memory))).collect();
         let judgement = account::judge((source, now), lots, &tallies, breaker, |lot| {
             let claim = claims.get(lot).filter(|(by, at)| by != source && is_here(by) && *at + CLAIM > now);
             let is_free = claim.is_none();
@@ -277,6 +312,16 @@ impl Decider {
         memory.judgement = Some(judgement);
         Output { state, ..Output::default() }
     }
+}
+
+/// Whether what breakers hold differs from what it was, or their alarms do.
+fn changes_held(draft: &Draft<'_>) -> bool {
+    let nothing = Entry::default();
+    draft.changed.iter().any(|(key, entry)| {
+        let before = draft.before(key).unwrap_or(&nothing);
+        let holds = breaker::holds(before) || breaker::holds(entry) || breaker::is_breaker(key);
+        holds && before.findings != entry.findings
+    })
 }
 
 /// The scan that an input came of.
@@ -347,26 +392,20 @@ impl Stage for Decider {
         let memory = lock(&memory);
         let is_stale = memory.generation != self.exceptions.current().generation;
         let mut breakers = memory.breakers().peekable();
-        let is_answered = breakers.peek().is_some() && {
-            let words = self.words();
-            breakers.any(|entry| breaker::is_answered(entry, &words))
-        };
-        let changes = self.held.load(Ordering::Relaxed);
-        memory.due(changes, is_stale || is_answered)
+        let answered_at = breakers.peek().is_some().then(|| {
+            let words = self.words(Timestamp::MAX_UTC);
+            breakers.filter_map(|entry| breaker::answered_at(entry, &words)).min()
+        });
+        let outside = answered_at.flatten().into_iter().chain(is_stale.then_some(Timestamp::UNIX_EPOCH)).min();
+        memory.due(self.held.load(Ordering::Relaxed), outside)
     }
 
     async fn tick(&self, source: &Source, now: Timestamp) -> Result<Output, Failure> {
         let memory = self.memory(source);
-        let (had_judgement, had_breakers) = {
-            let memory = lock(&memory);
-            (memory.judgement.is_some(), memory.breakers().next().is_some())
-        };
+        let had_judgement = lock(&memory).judgement.is_some();
         let output = self.pass_time(&mut lock(&memory), source, now, false);
         if had_judgement {
             lock(&self.claims).retain(|_, (by, _)| by != source);
-        }
-        if !output.messages.is_empty() && (had_breakers || lock(&memory).breakers().next().is_some()) {
-            self.held.fetch_add(1, Ordering::Relaxed);
         }
         // what is judged now is told by the next one, when it is stored
         if *source == Source::Pipe || !output.messages.is_empty() || !output.state.is_empty() {
@@ -397,19 +436,21 @@ impl Stage for Decider {
             Some((id, serde_json::from_slice(value).ok()?))
         });
         lock(&self.approvals).insert(source.clone(), approvals.collect());
-        let (mut memory, position) =
-            Memory::read(state, &self.context(&exceptions, elava_schemas::micros(Utc::now())))?;
+        let now = elava_schemas::micros(Utc::now());
+        let (mut memory, position) = Memory::read(state, &self.context(&exceptions, now))?;
         if *source == Source::Pipe {
             // it waits for nobody else
             memory.rests_until = None;
         }
         lock(&self.sources).insert(source.clone(), Arc::new(Mutex::new(memory)));
+        self.recheck_later(now);
         Ok(Resume::after(position))
     }
 
     fn left(&self, source: &Source) {
         lock(&self.claims).retain(|_, (by, _)| by != source);
         lock(&self.sources).remove(source);
+        self.recheck_later(elava_schemas::micros(Utc::now()));
         lock(&self.approvals).remove(source);
     }
 }

@@ -155,14 +155,16 @@ impl<S: Stage> SourceRunner<S> {
         let unread = Batch { source: self.source.clone(), pages: Vec::new() };
         self.metrics.ticked(&output);
         self.metrics.tracer().draw(&unread, &[], &mut output.messages);
+        let mut ticked = None;
         if !output.messages.is_empty()
             && let Some(checkpoint) = &mut place.checkpoint
         {
             let position = place.handled.max(checkpoint.position().unwrap_or(0));
-            self.send_at(checkpoint, output.messages, Mark { position, ticked: Some(now) }).await?;
+            ticked = Some(now);
+            self.send_at(checkpoint, output.messages, Mark { position, ticked }).await?;
         }
-        self.nats.store_state(&mut place.state, output.state, place.handled, &self.lease).await?;
-        place.keeps_state = true;
+        place.keeps_state |= !output.state.is_empty();
+        self.nats.store_ticked(&mut place.state, output.state, (place.handled, ticked), &self.lease).await?;
         Ok(true)
     }
 
@@ -253,10 +255,11 @@ impl<S: Stage> SourceRunner<S> {
         let mut place = Place { checkpoint, state, keeps_state, unstored: 0, handled: resume.from.saturating_sub(1) };
         if let Some(Mark { position, ticked: Some(now) }) = mark
             && position == place.handled
+            && place.state.ticked != Some(now)
         {
-            // What followed from the time is told; that it is may not have been stored.
+            // What followed from the time is told; that it is was not stored.
             let Some(output) = self.pass_time(now).await? else { return Ok((place, resume.from)) };
-            self.nats.store_state(&mut place.state, output.state, place.handled, &self.lease).await?;
+            self.nats.store_ticked(&mut place.state, output.state, (place.handled, Some(now)), &self.lease).await?;
         }
         Ok((place, resume.from))
     }

@@ -2,7 +2,8 @@
 //!
 //! Keys are `<stage>.<stream>.<partition>.<key>`; the key `position` holds the input position up to
 //! which the state is complete. A crash between outputs and state leaves state behind the
-//! checkpoint: the stage is given those inputs again, and their outputs are dropped.
+//! checkpoint: the stage is given those inputs again, and their outputs are dropped. The key `ticked` holds the time of the
+//! last tick with outputs that the state includes; if the checkpoint holds another one, that tick is repeated.
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
 use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy};
 use bytes::Bytes;
+use elava_schemas::Timestamp;
 use futures::TryStreamExt;
 use tracing::warn;
 
@@ -21,6 +23,8 @@ use crate::{Lease, Source, StateChange};
 
 /// The key under which the position of the state is kept.
 pub(crate) const POSITION: &str = "position";
+/// The key under which the time of the last tick is kept.
+const TICKED: &str = "ticked";
 
 /// The state of one stage and source, as last read or written.
 #[derive(Clone, Debug)]
@@ -31,6 +35,8 @@ pub(crate) struct State {
     revision: u64,
     /// The input position up to which it is complete.
     pub(crate) position: Option<u64>,
+    /// The last tick with outputs that it includes.
+    pub(crate) ticked: Option<Timestamp>,
 }
 
 impl Nats {
@@ -54,7 +60,7 @@ impl Nats {
             })
             .await
             .map_err(|error| failed(error.into()))?;
-        let mut state = State { prefix, revision: 0, position: None };
+        let mut state = State { prefix, revision: 0, position: None, ticked: None };
         let mut entries = Vec::new();
         if consumer.cached_info().num_pending == 0 {
             return Ok((state, entries));
@@ -65,17 +71,41 @@ impl Nats {
                 message.info().map(|info| (info.stream_sequence, info.pending)).map_err(failed)?;
             let removed = message.headers.as_ref().is_some_and(|headers| headers.get("KV-Operation").is_some());
             if !removed && let Some(key) = message.subject.strip_prefix(&state.prefix) {
-                if key == POSITION {
-                    state.revision = sequence;
-                    state.position = std::str::from_utf8(&message.payload).ok().and_then(|text| text.parse().ok());
+                let text = std::str::from_utf8(&message.payload).ok();
+                if key == TICKED {
+                    state.ticked = text.and_then(|text| text.parse().ok());
+                } else {
+                    if key == POSITION {
+                        state.revision = sequence;
+                        state.position = text.and_then(|text| text.parse().ok());
+                    }
+                    entries.push((key.to_owned(), message.payload.clone()));
                 }
-                entries.push((key.to_owned(), message.payload.clone()));
             }
             if pending == 0 {
                 break;
             }
         }
         Ok((state, entries))
+    }
+
+    /// Stores what a tick has changed, which had outputs if that is said.
+    pub(crate) async fn store_ticked(
+        &self,
+        state: &mut State,
+        mut changes: Vec<StateChange>,
+        (position, ticked): (u64, Option<Timestamp>),
+        lease: &Lease,
+    ) -> Result<(), NatsError> {
+        if let Some(ticked) = ticked {
+            // the last change is stored at once with the position
+            changes.push(StateChange { key: TICKED.to_owned(), value: Some(ticked.to_rfc3339().into()) });
+        } else if changes.is_empty() && state.position == Some(position) {
+            return Ok(());
+        }
+        self.store_state(state, changes, position, lease).await?;
+        state.ticked = ticked.or(state.ticked);
+        Ok(())
     }
 
     /// Stores state changes and their position; tries for as long as it takes and `lease` is held.

@@ -9,7 +9,7 @@ use elava_bus::{Batch, Failure, Output, Position, Resume, Source, Stage, StageSp
 use elava_schemas::{Message, ResourceKey, Timestamp};
 
 use crate::copier::{Copier, change, observation};
-use crate::{changes, jetstream, publish, run, server, until};
+use crate::{Server, changes, jetstream, publish, run, server, until};
 
 /// How long it waits before it says what it has seen.
 const WAIT: TimeDelta = TimeDelta::milliseconds(300);
@@ -93,26 +93,53 @@ async fn what_is_due_is_told_once() {
     let task = run(&server, &Ponderer::default());
     publish(&server, vec![observation(0, "i-1"), observation(0, "i-2")]).await;
     until("what was due", async || changes(&server).await.len() == 2).await;
+    until("its state", async || state_key(&server, "ticked").await.is_some()).await;
     task.abort();
 
     // As if it had been killed after its outputs were stored, and before its state was.
-    let js = jetstream(&server).await;
-    let state = async || {
-        let stream = js.get_stream("KV_elava_state").await.expect("the bucket");
-        let mut keys = stream.info_with_subjects("$KV.elava_state.detector.>").await.expect("the subjects");
-        let mut found = Vec::new();
-        while let Some((subject, _)) = futures::TryStreamExt::try_next(&mut keys).await.expect("a subject") {
-            found.push(subject);
-        }
-        found
-    };
-    let held = state().await.into_iter().find(|subject| subject.ends_with(".i-1")).expect("was held");
-    js.publish(held, "2026-01-01T00:00:00Z".into()).await.expect("sends").await.expect("is stored");
+    for key in ["i-1", "ticked"] {
+        set_state(&server, key, "2026-01-01T00:00:00Z").await;
+    }
     let task = run(&server, &Ponderer::default());
     publish(&server, vec![observation(0, "i-3")]).await;
     until("the next one", async || changes(&server).await.len() > 2).await;
     task.abort();
     assert_eq!(changes(&server).await, ["chg_i-1", "chg_i-2", "chg_i-3"]);
+}
+
+/// What was noted after a tick is not lost with a repetition of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_stored_is_not_repeated() {
+    let server = server();
+    let task = run(&server, &Ponderer::default());
+    publish(&server, vec![observation(0, "i-1")]).await;
+    until("what was due", async || changes(&server).await.len() == 1).await;
+    until("its state", async || state_key(&server, "ticked").await.is_some()).await;
+    task.abort();
+
+    // As if a later tick, without outputs, had noted it.
+    set_state(&server, "i-1", "2026-01-01T00:00:00Z").await;
+    let task = run(&server, &Ponderer::default());
+    until("what was noted", async || changes(&server).await.len() == 2).await;
+    task.abort();
+}
+
+/// The subject of a key of the state.
+async fn state_key(server: &Server, key: &str) -> Option<String> {
+    let stream = jetstream(server).await.get_stream("KV_elava_state").await.expect("the bucket");
+    let mut keys = stream.info_with_subjects("$KV.elava_state.detector.>").await.expect("the subjects");
+    while let Some((subject, _)) = futures::TryStreamExt::try_next(&mut keys).await.expect("a subject") {
+        if subject.ends_with(&format!(".{key}")) {
+            return Some(subject);
+        }
+    }
+    None
+}
+
+async fn set_state(server: &Server, key: &str, value: &'static str) {
+    let subject = state_key(server, key).await.expect("it is kept");
+    let js = jetstream(server).await;
+    js.publish(subject, value.into()).await.expect("sends").await.expect("is stored");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

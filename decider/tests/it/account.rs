@@ -14,7 +14,7 @@ use crate::given::{config, drift, now};
 const REGIONS: [&str; 6] = ["eu-west-1", "eu-west-2", "eu-north-1", "us-east-1", "us-east-2", "us-west-2"];
 
 fn settings() -> Config {
-    config("behavior: {breaker: {at_least: 4, account: {findings: 7}}}")
+    config("behavior: {breaker: {findings: 5, at_least: 4, account: {findings: 7}}}")
 }
 
 /// A process, and what outlives it.
@@ -72,7 +72,7 @@ impl World {
         ids
     }
 
-    /// Two volumes of each region lose a tag, or have it again; or a person says something.
+    /// Gives a source what has come.
     fn give(&mut self, source: &Source, messages: Vec<(String, Message)>) {
         if self.sources.insert(source.clone()) {
             now(self.decider.resume(source, None, Vec::new())).expect("it begins");
@@ -89,10 +89,16 @@ impl World {
         self.keep(source, output);
     }
 
+    /// Two databases of each region lose a tag, or have it again.
     fn tags(&mut self, before: &str, after: &str) {
-        for region in REGIONS {
+        self.tags_of(&REGIONS, 2, before, after);
+    }
+
+    /// So many of each of some regions.
+    fn tags_of(&mut self, regions: &[&str], count: usize, before: &str, after: &str) {
+        for region in regions.iter().copied() {
             let mut partition = 0;
-            let messages = (1..=2).map(|number| {
+            let messages = (1..=count).map(|number| {
                 let Message::Change(mut change) = drift(before, after) else { panic!("a change") };
                 change.resource_key.region = region.to_owned();
                 change.resource_key.id = format!("db-{number}");
@@ -217,9 +223,9 @@ fn what_is_held_of_an_account_is_denied_everywhere() {
     }
 }
 
-/// Another process has the partition with the alarm now.
+/// Another process has the partition with the alarm now: nobody here would hear of its end.
 #[test]
-fn copies_outlive_the_alarm_elsewhere() {
+fn what_is_held_is_let_go_of_where_the_alarm_is_not() {
     let mut world = World::new(false);
     world.tags("a=1", "");
     world.wait(SECOND);
@@ -228,12 +234,58 @@ fn copies_outlive_the_alarm_elsewhere() {
         (is_alarm && !value.is_empty()).then(|| key.0.clone())
     };
     let main = world.state.iter().find_map(is_main).expect("an alarm");
+    let held = |(key, value): &(&(Source, String), &Bytes)| {
+        key.0 != main && String::from_utf8_lossy(value).contains("\"held\":{\"breaker\"")
+    };
+    let held = world.state.iter().filter(held).count();
+    assert!(held > 0);
     world.sources.remove(&main);
     world.restart();
+    world.told();
     world.wait(MINUTE);
-    world.answer(Verdict::Approved);
+    assert_eq!(world.told(), of([(DRIFT, held)]), "and nothing of the alarm");
+}
+
+#[test]
+fn what_was_released_is_not_counted_again() {
+    for fails in [false, true] {
+        let mut world = World::new(fails);
+        // told, because it is little
+        world.tags_of(&REGIONS[..3], 2, "a=1", "");
+        world.wait(SECOND);
+        assert_eq!(world.told(), of([(DRIFT, 6)]), "fails: {fails}");
+        world.tags_of(&REGIONS[3..4], 2, "a=1", "");
+        world.wait(SECOND);
+        world.answer(Verdict::Approved);
+        assert_eq!(world.told(), of([ALERT]), "fails: {fails}");
+        world.wait(SECOND);
+        assert_eq!(world.told(), of([("alert Released by ann", 1), (DRIFT, 2)]), "fails: {fails}");
+        world.tags_of(&REGIONS[4..5], 2, "a=1", "");
+        world.wait(SECOND);
+        assert_eq!(world.told(), of([(DRIFT, 2)]), "fails: {fails}");
+    }
+}
+
+/// What is held with its scan is none of what an account shows.
+#[test]
+fn a_scan_that_is_too_much_is_counted_by_itself() {
+    let mut world = World::new(false);
+    world.tags_of(&REGIONS[..1], 6, "a=1", "");
+    world.tags_of(&REGIONS[1..2], 2, "a=1", "");
+    world.wait(SECOND);
+    let scan = ("alert One scan shows more than can be true; held back until somebody releases it", 1);
+    assert_eq!(world.told(), of([scan, (DRIFT, 2)]));
+}
+
+/// What comes days after the last of an alarm is something else.
+#[test]
+fn an_old_alarm_does_not_take_in_what_is_new() {
+    let mut world = World::new(false);
+    world.tags_of(&REGIONS[..4], 2, "a=1", "");
+    world.wait(SECOND);
     assert_eq!(world.told(), of([ALERT]));
-    world.wait(MINUTE);
-    let told = world.told();
-    assert_eq!(told.keys().collect::<Vec<_>>(), [DRIFT], "and nothing of the alarm");
+    world.wait(TimeDelta::minutes(30));
+    world.tags_of(&REGIONS[4..], 4, "a=1", "");
+    world.wait(SECOND);
+    assert_eq!(world.told(), of([ALERT]));
 }
