@@ -30,7 +30,7 @@ pub enum Cause {
     ExecutionFailed,
     /// Another finding comes and goes.
     Flapping,
-    /// One scan would open more findings than can be true.
+    /// One scan, or an account, shows more than can be true.
     Breaker,
 }
 
@@ -96,7 +96,7 @@ pub struct Finding {
     /// Until when it may be over by itself before anybody is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace_until: Option<Timestamp>,
-    /// Whether a breaker has held it, and does no more.
+    /// Whether no breaker holds it: one did, or what it is like was found to be true.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub released: bool,
     /// The scan that opened it.
@@ -139,12 +139,12 @@ pub enum Quiet {
         /// How many resources the scan's scope had.
         resources: Option<u64>,
     },
-    /// One of too many that one scan showed.
+    /// One of too many that one scan, or an account, showed.
     Held {
         /// The finding of the breaker.
         breaker: FindingId,
     },
-    /// One of too many that one scan showed, and a person has said that nobody is to be told.
+    /// One of too many that one scan, or an account, showed, and a person has said that nobody is to be told.
     Denied {
         /// The finding of the breaker.
         breaker: FindingId,

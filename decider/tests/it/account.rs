@@ -28,6 +28,8 @@ struct World {
     sources: BTreeSet<Source>,
     /// Whether the process is killed after everything that it says, before its state is stored.
     fails: bool,
+    /// Whether all comes through a pipe.
+    is_piped: bool,
 }
 
 impl World {
@@ -36,7 +38,7 @@ impl World {
         let decider = Decider::new(settings());
         let nothing = (BTreeMap::new(), Vec::new(), BTreeSet::new());
         let (state, told, sources) = nothing;
-        Self { decider, clock, sequence: 0, state, told, sources, fails }
+        Self { decider, clock, sequence: 0, state, told, sources, fails, is_piped: false }
     }
 
     /// Reads what is stored, in a process of its own.
@@ -109,7 +111,8 @@ impl World {
                 (format!("elava.change.{partition}.aws.123456789012.{region}.rds:db"), Message::Change(change))
             });
             let messages: Vec<(String, Message)> = messages.collect();
-            self.give(&Source::Partition { stream: Stream::Change, partition }, messages);
+            let partition = Source::Partition { stream: Stream::Change, partition };
+            self.give(&if self.is_piped { Source::Pipe } else { partition }, messages);
         }
     }
 
@@ -275,6 +278,17 @@ fn a_scan_that_is_too_much_is_counted_by_itself() {
     world.wait(SECOND);
     let scan = ("alert One scan shows more than can be true; held back until somebody releases it", 1);
     assert_eq!(world.told(), of([scan, (DRIFT, 2)]));
+}
+
+#[test]
+fn in_a_pipe_an_account_is_one_alert_as_well() {
+    let mut world = World { is_piped: true, ..World::new(false) };
+    world.tags("a=1", "");
+    world.wait(MINUTE);
+    assert_eq!(world.told(), of([ALERT]));
+    world.tags("", "a=1");
+    world.wait(MINUTE);
+    assert_eq!(world.told(), of([("alert All that was held back is over", 1)]));
 }
 
 /// What comes days after the last of an alarm is something else.
