@@ -1,10 +1,11 @@
 //! Putting messages on the bus and reading what is stored there.
 
-use async_nats::jetstream;
+use async_nats::{Client, Subscriber, jetstream};
 use clap::Parser;
 use elava_bus::Sink;
 use elava_bus::cli::StageArgs;
 use elava_schemas::Message;
+use futures::StreamExt as _;
 use serde_json::Value;
 
 #[derive(Parser)]
@@ -43,4 +44,35 @@ pub async fn stored(url: &str, stream: &str, filter: &str) -> Vec<Value> {
     let mut rows = Vec::new();
     elava_harness::rows(&js, stream, filter, |row| rows.push(row)).await.expect("the stream can be read");
     rows
+}
+
+/// What is published from now on, heard as it comes: sooner than what is stored can be asked for.
+pub struct Heard {
+    messages: Subscriber,
+    /// The connection lasts as long as this does.
+    _client: Client,
+}
+
+impl Heard {
+    /// Begins to listen.
+    ///
+    /// # Panics
+    /// When NATS is not there.
+    pub async fn on(url: &str, subject: &'static str) -> Self {
+        let client = async_nats::connect(url).await.expect("connects");
+        let messages = client.subscribe(subject).await.expect("subscribes");
+        client.flush().await.expect("the server knows of it");
+        Self { messages, _client: client }
+    }
+
+    /// Waits for the next message with this text.
+    ///
+    /// # Panics
+    /// When none comes within three minutes.
+    pub async fn text(&mut self, sought: &str) {
+        let next = async {
+            while !String::from_utf8_lossy(&self.messages.next().await.expect("a message").payload).contains(sought) {}
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(180), next).await.expect(sought);
+    }
 }

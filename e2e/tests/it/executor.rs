@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use elava_e2e::{Moto, Pipeline, binary, publish, server, stored, until};
+use elava_e2e::{Heard, Moto, Pipeline, binary, publish, server, stored, until};
 use elava_schemas::{Timestamp, micros};
 use serde_json::{Value, json};
 
@@ -323,7 +323,7 @@ async fn what_moved_on_is_left_alone_and_the_rest_can_be_taken_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_around_the_write_it_writes_and_records_once() {
     const RESOURCES: usize = 10;
-    let mut world = World::start(&["executor"]);
+    let mut world = World::start(&[]);
     let ids: Vec<String> =
         (0..RESOURCES).map(|number| world.instance(&json!({"Team": format!("t{number}")}))).collect();
     for (number, id) in ids.iter().enumerate() {
@@ -337,16 +337,20 @@ async fn killed_around_the_write_it_writes_and_records_once() {
     };
     let mut struck = 0;
     for kill in 0..8 {
-        let begun = records("executing").await;
-        until("it begins with one more, or is done", async || {
-            records("executing").await > begun || records("executed").await == RESOURCES
-        })
-        .await;
+        let mut heard = Heard::on(&url, "elava.execution.>").await;
+        world.run("executor");
+        tokio::select! {
+            () = heard.text(r#""outcome":"executing""#) => {}
+            () = until("all are written", async || records("executed").await == RESOURCES) => {
+                world.pipeline.terminate("executor");
+                break;
+            }
+        }
         tokio::time::sleep(Duration::from_millis(7 * kill)).await;
         world.pipeline.kill("executor");
         struck += usize::from(records("executing").await > records("executed").await);
-        world.run("executor");
     }
+    world.run("executor");
     until("all are written", async || records("executed").await >= RESOURCES).await;
     world.pipeline.terminate("executor");
     assert!(struck > 0, "at least once it was killed between the two records");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use elava_bus::{Client, NatsOptions};
-use elava_e2e::{Pipeline, StandIn, binary, dump, free_port, guarded, key, scalar, stored, until};
+use elava_e2e::{Heard, Pipeline, StandIn, binary, dump, free_port, guarded, key, scalar, stored, until};
 use elava_harness::{Process, command};
 
 use crate::instances::health;
@@ -48,9 +48,10 @@ async fn history(killed: bool) -> Vec<Vec<String>> {
     let (server, mut pipeline) = started();
     let url = server.url();
     for look in 1..=2 {
+        let mut observations = Heard::on(&url, "elava.observation.>").await;
         observe(&mut pipeline, &cloud, &url).await;
         if killed {
-            until("the middle of a scan", async || scans(&url).await.0.len() == 2 * look - 1).await;
+            observations.text(r#""kind":"observation""#).await;
             pipeline.kill("observer");
             let (begun, ended) = scans(&url).await;
             assert_eq!((begun.len(), ended.len()), (2 * look - 1, look - 1), "killed in the middle");

@@ -4,11 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::process::Command;
 
-use async_nats::Subscriber;
 use chrono::{TimeDelta, Utc};
-use elava_e2e::{Estate, Pipeline, binary, publish, scalar, scan_lines, server, stored, until};
+use elava_e2e::{Estate, Heard, Pipeline, binary, publish, scalar, scan_lines, server, stored, until};
 use elava_schemas::micros;
-use futures::StreamExt as _;
 
 use crate::settled;
 
@@ -116,16 +114,14 @@ async fn killed_in_the_middle_everything_is_evaluated_again_once_more() {
     settled(&url).await;
 
     // a change of its text alone makes other policies of them: killed too late is tried again
-    let client = async_nats::connect(&url).await.expect("connects");
     let mut attempt = 0;
     loop {
         attempt += 1;
         assert!(attempt < 6, "it was always killed too late");
         let before = evaluated(&url, "policies").await;
-        let results = client.subscribe("elava.policy.>").await.expect("subscribes");
-        client.flush().await.expect("the server knows of it");
+        let mut results = Heard::on(&url, "elava.policy.>").await;
         std::fs::write(folder.path().join("policies/b.rego"), format!("# {attempt}\n{ENCRYPTED}")).expect("written");
-        first_of(results, "policies").await;
+        results.text(r#""trigger":"policies""#).await;
         pipeline.kill("enforcer");
         if evaluated(&url, "policies").await < before + resources {
             break;
@@ -157,13 +153,6 @@ async fn killed_in_the_middle_everything_is_evaluated_again_once_more() {
 async fn evaluated(url: &str, trigger: &str) -> usize {
     let triggers = triggers(url).await;
     triggers.iter().find(|(name, _)| name == trigger).map_or(0, |(_, count)| *count)
-}
-
-/// Waits until the first results for this reason are published.
-async fn first_of(mut results: Subscriber, trigger: &str) {
-    let sought = format!("\"trigger\":\"{trigger}\"");
-    let has = |text: &str| text.contains(&sought);
-    while !has(std::str::from_utf8(&results.next().await.expect("results").payload).expect("text")) {}
 }
 
 /// How many findings are open, as decisions say.
