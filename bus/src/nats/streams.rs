@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind};
 use async_nats::jetstream::stream::{
     Compression, Config, DiscardPolicy, RetentionPolicy, StorageType, SubjectTransform,
@@ -116,9 +117,14 @@ impl Nats {
     /// other way round.
     pub(super) async fn make(&self, wanted: &Config) -> Result<(), NatsError> {
         let stream = &wanted.name;
-        let asked = self.js.get_or_create_stream(wanted.clone());
-        let asked = self.denials.unless_denied(&asking("CREATE", stream), asked).await?;
-        let found = asked.map_err(|error| failed(stream, error))?;
+        let found = loop {
+            let asked = self.js.get_or_create_stream(wanted.clone());
+            match self.denials.unless_denied(&asking("CREATE", stream), asked).await? {
+                // made since we asked, with another limit: now it is found
+                Err(error) if is_there_already(&error) => {}
+                asked => break asked.map_err(|error| failed(stream, error))?,
+            }
+        };
         if let Some(config) = updated(check(&found.cached_info().config, wanted)?, wanted) {
             self.change(config).await?;
             info!(stream, "the stream is as this version needs it from now on");
@@ -170,6 +176,10 @@ fn is_starting(error: &CreateStreamError) -> bool {
         error.kind(),
         CreateStreamErrorKind::TimedOut | CreateStreamErrorKind::Response | CreateStreamErrorKind::JetStreamUnavailable
     )
+}
+
+fn is_there_already(error: &CreateStreamError) -> bool {
+    matches!(error.kind(), CreateStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NAME_EXIST)
 }
 
 fn max_bytes(stream: Option<Stream>) -> i64 {
