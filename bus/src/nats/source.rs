@@ -60,6 +60,11 @@ struct Place {
 }
 
 impl Place {
+    /// Whether inputs are still to be handled again whose outputs are stored.
+    fn is_behind(&self) -> bool {
+        self.checkpoint.as_ref().and_then(Checkpoint::position).is_some_and(|position| self.handled < position)
+    }
+
     /// This time, or right after the last one that was stored: clocks go back, and those of two instances differ.
     fn later(&self, now: Timestamp) -> Timestamp {
         let last = self.checkpoint.as_ref().and_then(|checkpoint| checkpoint.mark?.ticked);
@@ -122,7 +127,7 @@ impl<S: Stage> SourceRunner<S> {
         let mut reader = Reader::new(self.nats.clone(), &spec, self.share, position, lease);
         let _reading = self.metrics.reading();
         loop {
-            let went_on = match self.next(&mut reader).await? {
+            let went_on = match self.next(&place, &mut reader).await? {
                 Next::Input(delivery) => self.batch(&mut place, *delivery).await?,
                 Next::Time => {
                     let now = place.later(micros(Utc::now()));
@@ -136,12 +141,13 @@ impl<S: Stage> SourceRunner<S> {
         }
     }
 
-    /// Waits for input, or until something is due.
-    async fn next(&self, reader: &mut Reader) -> Result<Next, BusError> {
+    /// Waits for input, or until something is due. Time passes once all is handled again whose outputs are stored:
+    /// what is due before may be over by one of these inputs, and what it leads to would be dropped.
+    async fn next(&self, place: &Place, reader: &mut Reader) -> Result<Next, BusError> {
         let first = tokio::select! {
             biased;
             () = self.cancel.cancelled() => return Ok(Next::Nothing),
-            () = until_due(&*self.stage, &self.source) => return Ok(Next::Time),
+            () = until_due(&*self.stage, &self.source), if !place.is_behind() => return Ok(Next::Time),
             first = self.lease.guard(reader.message()) => first.ok_or(NatsError::LeaseLost)?,
         };
         let delivery = self.lease.guard(reader.batch(self.source.clone(), first)).await.ok_or(NatsError::LeaseLost)?;
