@@ -15,7 +15,7 @@ use elava_schemas::config::Breaker;
 use elava_schemas::{Action, FindingId, ResourceKey, ScanId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::breaker::{ALL, BREAKER, held_by, is_breaker, sort_of, too_much_alone, waiting};
+use crate::breaker::{ALL, BREAKER, Word, held_by, is_breaker, sort_of, too_much_alone, waiting};
 use crate::decide::delta;
 use crate::finding::{Entry, Finding, Quiet};
 use crate::memory::Draft;
@@ -71,7 +71,7 @@ struct Held {
 /// Since when lots are known to be true.
 pub(crate) type Released = HashMap<Lot, Timestamp>;
 
-/// What was found to be too much, and what is not any more. Kept until what follows from it is stored.
+/// What was found to be too much, and what is not any more; and what people have said of alarms. Kept until what follows from it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Judgement {
     /// What has waited until then is told, or held.
@@ -82,12 +82,15 @@ pub(crate) struct Judgement {
     /// How many findings alarms hold in all, where that says something new.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) totals: BTreeMap<FindingId, usize>,
+    /// What people have said of alarms of this partition, of each the last.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) words: BTreeMap<FindingId, Word>,
 }
 
 impl Judgement {
     /// Nothing is too much.
     pub(crate) fn nothing(at: Timestamp) -> Self {
-        Self { at, too_much: Vec::new(), totals: BTreeMap::new() }
+        Self { at, too_much: Vec::new(), totals: BTreeMap::new(), words: BTreeMap::new() }
     }
 }
 
@@ -223,25 +226,34 @@ fn counts(finding: &Finding) -> bool {
     is_open && finding.scan.is_some() && !finding.released
 }
 
-/// What is to become of what waits in `own`, by what all partitions have.
+/// Of which partitions something is judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Knows {
+    /// All that this process has.
+    All,
+    /// Its own.
+    Own,
+}
+
+/// What is to become of what waits in `own`, by what the partitions have whose tallies are given.
 ///
 /// `claim` says whether this partition is to have the alarm of a lot; where another one is about to, there is no
 /// judgement yet.
 pub(crate) fn judge(
     (own, at): (&Source, Timestamp),
     lots: BTreeMap<Lot, Waiting>,
-    tallies: &[(Source, Tally)],
+    (tallies, knows): (&[(Source, Tally)], Knows),
     breaker: &Breaker,
     mut claim: impl FnMut(&Lot) -> bool,
 ) -> Option<Judgement> {
-    let mut judgement = Judgement { totals: totals(own, tallies, breaker), ..Judgement::nothing(at) };
+    let mut judgement = Judgement::nothing(at);
     let within = delta(breaker.account.within);
     for (lot, Waiting { scan, newest }) in lots {
         let count: usize = tallies.iter().filter_map(|(_, tally)| tally.counts.get(&lot)).sum();
         if !breaker.enabled || count < breaker.account.findings as usize {
             continue;
         }
-        let alarm = known_alarm((&lot, newest - within), own, tallies);
+        let alarm = known_alarm((&lot, newest - within), own, (tallies, knows));
         if alarm.is_none() && !claim(&lot) {
             return None;
         }
@@ -250,15 +262,30 @@ pub(crate) fn judge(
     Some(judgement)
 }
 
+/// The alarms that people have heard of.
+fn mains(tallies: &[(Source, Tally)]) -> HashSet<&FindingId> {
+    let alarms = tallies.iter().flat_map(|(_, tally)| &tally.alarms);
+    alarms.filter(|alarm| !is_copy(alarm)).map(|alarm| &alarm.fingerprint).collect()
+}
+
 /// The alarm of a lot, for this partition: its own, or a copy of another one's. One that has held nothing since is of
 /// something else.
-fn known_alarm((lot, since): (&Lot, Timestamp), own: &Source, tallies: &[(Source, Tally)]) -> Option<Finding> {
+fn known_alarm(
+    (lot, since): (&Lot, Timestamp),
+    own: &Source,
+    (tallies, knows): (&[(Source, Tally)], Knows),
+) -> Option<Finding> {
+    let mains = mains(tallies);
+    // an alarm that is over, or in another process now, takes in nothing more
+    let is_there = |alarm: &Finding| knows == Knows::Own || mains.contains(&alarm.fingerprint);
     let newest = |alarm: &Finding| {
         let held = tallies.iter().filter_map(|(_, tally)| tally.held.get(&alarm.fingerprint)).map(|held| held.newest);
         held.fold(alarm.opened_at, Timestamp::max)
     };
     let of_lot = tallies.iter().flat_map(|(source, tally)| {
-        let is_of = |alarm: &&Finding| tally.lots.get(&alarm.fingerprint) == Some(lot) && newest(alarm) >= since;
+        let is_of = |alarm: &&Finding| {
+            tally.lots.get(&alarm.fingerprint) == Some(lot) && newest(alarm) >= since && is_there(alarm)
+        };
         let alarms = tally.alarms.iter().filter(is_of);
         alarms.map(move |alarm| (source, alarm))
     });
@@ -274,13 +301,8 @@ fn known_alarm((lot, since): (&Lot, Timestamp), own: &Source, tallies: &[(Source
 
 /// How many findings the alarms of a partition hold in all partitions of this process: where there are more than ever,
 /// or too few. Of a copy without its alarm: none.
-fn totals(own: &Source, tallies: &[(Source, Tally)], breaker: &Breaker) -> BTreeMap<FindingId, usize> {
-    let mains: HashSet<&FindingId> = tallies
-        .iter()
-        .flat_map(|(_, tally)| &tally.alarms)
-        .filter(|alarm| !is_copy(alarm))
-        .map(|alarm| &alarm.fingerprint)
-        .collect();
+pub(crate) fn totals(own: &Source, tallies: &[(Source, Tally)], breaker: &Breaker) -> BTreeMap<FindingId, usize> {
+    let mains = mains(tallies);
     let Some((_, tally)) = tallies.iter().find(|(source, _)| source == own) else { return BTreeMap::new() };
     let total = |alarm: &Finding| {
         // it has ended, or is in another process now

@@ -8,10 +8,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use elava_bus::Source;
 use elava_schemas::config::Breaker;
 use elava_schemas::{Decision, DecisionId, FindingId, IdHasher, ResourceKey, ResourceLabel, ScanId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tracing::warn;
 
 use crate::account::{self, Judgement, Lot, TooMuch};
 use crate::decide::{Context, Tripped, What, about, told, trip};
@@ -26,13 +28,10 @@ pub(crate) const BREAKER: &str = "breaker.";
 pub(crate) const ALL: &str = "*";
 
 /// What a person has said of a decision, as it is kept.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Word {
     pub(crate) by: String,
     pub(crate) at: Timestamp,
-    /// When it came: what followed from the time before then followed without it.
-    #[serde(default)]
-    pub(crate) heard: Timestamp,
     /// Not to be told, instead of to be told.
     #[serde(default)]
     pub(crate) denied: bool,
@@ -69,17 +68,19 @@ pub(crate) fn holds(entry: &Entry) -> bool {
     entry.findings.iter().any(|finding| matches!(finding.quiet, Some(Quiet::Held { .. })))
 }
 
-/// When somebody has said what is to become of what breakers hold.
-pub(crate) fn answered_at(entry: &Entry, words: &Words) -> Option<Timestamp> {
-    entry.findings.iter().filter_map(|alarm| answer(alarm, words)).map(|word| word.heard).min()
-}
-
-/// What was said last of what a breaker holds.
-fn answer<'a>(alarm: &Finding, words: &'a Words) -> Option<&'a Word> {
-    if words.is_empty() {
-        return None;
+/// What was said last of what breakers hold, by what each source has heard.
+pub(crate) fn answers<'a>(
+    alarms: impl IntoIterator<Item = &'a Finding>,
+    heard: &HashMap<Source, Words>,
+) -> BTreeMap<FindingId, Word> {
+    if heard.values().all(Words::is_empty) {
+        return BTreeMap::new();
     }
-    told(alarm).filter_map(|decision| words.get(&decision)).max_by_key(|word| word.at)
+    let last = |alarm: &Finding| {
+        let words = told(alarm).flat_map(|id| heard.values().filter_map(move |words| words.get(&id)));
+        words.max_by_key(|word| word.at).cloned()
+    };
+    alarms.into_iter().filter_map(|alarm| Some((alarm.fingerprint.clone(), last(alarm)?))).collect()
 }
 
 /// Until when a finding waits for more of its scan, and how many resources the scan's scope had.
@@ -248,7 +249,8 @@ fn settle_scan(
         draft.put(key, entry);
     }
     if !too_much.is_empty() {
-        note_held(draft, &alarms, &alarm, 0);
+        let held = keys(draft, |finding| held_by(finding) == Some(&alarm)).len();
+        note_held(draft, &alarms, &alarm, held);
     }
     decisions
 }
@@ -278,9 +280,8 @@ fn raise(draft: &mut Draft<'_>, context: &Context<'_>, too_much: &TooMuch) -> (V
     (told, id)
 }
 
-/// Notes how many findings an alarm holds, at most so far; or at least so many.
-fn note_held(draft: &mut Draft<'_>, alarms: &str, alarm: &FindingId, at_least: usize) {
-    let held = keys(draft, |finding| is_held_by(finding, alarm)).len().max(at_least);
+/// Notes how many findings an alarm holds, at most so far.
+fn note_held(draft: &mut Draft<'_>, alarms: &str, alarm: &FindingId, held: usize) {
     let Some(mut entry) = draft.entry(alarms).cloned() else { return };
     for finding in entry.findings.iter_mut().filter(|finding| finding.fingerprint == *alarm) {
         finding.metadata.insert(HELD.to_owned(), held.max(peak(finding)).into());
@@ -295,36 +296,28 @@ pub(crate) fn peak(alarm: &Finding) -> usize {
 }
 
 /// Tells what was released, and ends breakers that are answered, that hold nothing any more, or too little.
-pub(crate) fn recount(
-    draft: &mut Draft<'_>,
-    context: &Context<'_>,
-    words: &Words,
-    totals: &BTreeMap<FindingId, usize>,
-) -> Vec<Decision> {
+pub(crate) fn recount(draft: &mut Draft<'_>, context: &Context<'_>, judgement: &Judgement) -> Vec<Decision> {
     let breakers = draft.entries().filter(|(key, _)| is_breaker(key));
     let mut alarms: Vec<(String, Finding)> =
         breakers.flat_map(|(key, entry)| entry.findings.iter().map(|alarm| (key.clone(), alarm.clone()))).collect();
     alarms.sort_by(|(key, alarm), (other, than)| (key, &alarm.fingerprint).cmp(&(other, &than.fingerprint)));
+    let mut all_held = held(draft);
     let mut decisions = Vec::new();
     for (key, alarm) in alarms {
-        let is_held = |finding: &Finding| is_held_by(finding, &alarm.fingerprint);
-        let held = keys(draft, is_held);
-        let total = totals.get(&alarm.fingerprint).copied();
+        let held = all_held.remove(&alarm.fingerprint).unwrap_or_default();
+        let total = judgement.totals.get(&alarm.fingerprint).copied();
         if let Some(total) = total {
-            note_held(draft, &key, &alarm.fingerprint, total);
+            note_held(draft, &key, &alarm.fingerprint, total.max(held.len()));
         }
         let count = match account::is_of_account(&alarm) {
             // others may hold more
             true if !(account::is_copy(&alarm) && held.is_empty()) => total,
             _ => Some(held.len()),
         };
-        let Some((message, what)) = end(&alarm, count, answer(&alarm, words), context) else { continue };
-        for key in held {
-            let entry = draft.entry(&key).cloned().unwrap_or_default();
-            let (told, entry) = about(entry, context, is_held, &what);
-            decisions.extend(told);
-            draft.put(key, entry);
-        }
+        let Some((message, what)) = end(&alarm, count, judgement.words.get(&alarm.fingerprint), context) else {
+            continue;
+        };
+        decisions.extend(let_go(draft, context, (&alarm.fingerprint, held), &what));
         if let (What::Tell(_), Some(lot)) = (&what, account::lot_of(&alarm, draft.entry(&key))) {
             account::is_true(draft, &lot);
             draft.released.push(lot);
@@ -341,7 +334,40 @@ pub(crate) fn recount(
         }
         draft.put(key, entry);
     }
+    // of an alarm whose entry could not be read, say, nobody would ever hear
+    for (alarm, held) in all_held {
+        warn!(%alarm, findings = held.len(), "there is no such alarm; what it held is told");
+        decisions.extend(let_go(draft, context, (&alarm, held), &What::GoOn(serde_json::Map::new())));
+    }
     decisions
+}
+
+/// What becomes of what an alarm held, in these entries.
+fn let_go(
+    draft: &mut Draft<'_>,
+    context: &Context<'_>,
+    (alarm, held): (&FindingId, Vec<String>),
+    what: &What,
+) -> Vec<Decision> {
+    let mut decisions = Vec::new();
+    for key in held {
+        let entry = draft.entry(&key).cloned().unwrap_or_default();
+        let (told, entry) = about(entry, context, |finding| held_by(finding) == Some(alarm), what);
+        decisions.extend(told);
+        draft.put(key, entry);
+    }
+    decisions
+}
+
+/// In which entries alarms hold something, in a fixed order.
+fn held(draft: &Draft<'_>) -> BTreeMap<FindingId, Vec<String>> {
+    let mut held: BTreeMap<FindingId, Vec<String>> = BTreeMap::new();
+    for (key, entry) in draft.entries() {
+        let alarms: BTreeSet<&FindingId> = entry.findings.iter().filter_map(held_by).collect();
+        alarms.into_iter().for_each(|alarm| held.entry(alarm.clone()).or_default().push(key.clone()));
+    }
+    held.values_mut().for_each(|keys| keys.sort_unstable());
+    held
 }
 
 /// Why an alarm is over, if it is, and what becomes of what it holds still.
@@ -377,10 +403,6 @@ pub(crate) fn held_by(finding: &Finding) -> Option<&FindingId> {
         Some(Quiet::Held { breaker }) => Some(breaker),
         _ => None,
     }
-}
-
-fn is_held_by(finding: &Finding, alarm: &FindingId) -> bool {
-    held_by(finding) == Some(alarm)
 }
 
 /// The entries with such findings, in a fixed order.

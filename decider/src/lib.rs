@@ -23,4 +23,4 @@ pub use decide::{Context, decide_change, decide_execution, decide_result, due, p
 pub use exceptions::Exceptions;
 pub use explain::{ExplainError, Settings, explain, explain_all};
 pub use finding::{About, Cause, Entry, Finding, Origin, Past, Quiet};
-pub use stage::Decider;
+pub use stage::{Clock, Decider};

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use elava_bus::{Failure, Source, StateChange};
 use elava_schemas::{ResourceKey, ScanId, Timestamp};
+use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::account::{self, Judgement, Lot};
-use crate::decide::Context;
-use crate::finding::Entry;
+use crate::account::{self, Judgement, Lot, Released};
+use crate::decide::{Context, delta};
+use crate::finding::{Entry, Finding};
 use crate::{breaker, due};
 
 /// The key under which the bus gives the position up to which the state is complete.
@@ -21,9 +22,11 @@ const FORMAT: &str = "format";
 const FORMAT_VERSION: u64 = 1;
 /// The key of what was found to be too much, until what follows from it is stored.
 const JUDGEMENT: &str = "judgement";
+/// The key of what people have said is true.
+const RELEASED: &str = "released";
 /// How long what alarms hold in all is not counted again.
 const RECHECK: TimeDelta = TimeDelta::seconds(5);
-/// How long after a restart nothing is judged: the other partitions of this process come one after the other.
+/// How long nothing is judged after a partition has come: others come right after it.
 const SETTLE_IN: TimeDelta = TimeDelta::seconds(2);
 /// The same for what alarms hold, which may end them.
 const RECHECK_IN: TimeDelta = TimeDelta::seconds(60);
@@ -36,6 +39,8 @@ pub(crate) struct Memory {
     entries: HashMap<String, Entry>,
     /// When something follows from the time, and for which entry.
     due: BTreeSet<(Timestamp, String)>,
+    /// When something has waited for long enough for more of its scan, and in which entry.
+    settles: BTreeSet<(Timestamp, String)>,
     /// The keys of the entries of breakers.
     alarms: BTreeSet<String>,
     /// Of which scan of a scope more is waited for.
@@ -44,10 +49,14 @@ pub(crate) struct Memory {
     pub(crate) recount: Option<Timestamp>,
     /// What was found to be too much.
     pub(crate) judgement: Option<Judgement>,
+    /// Since when lots that alarms of this source held are known to be true.
+    released: Vec<Known>,
     /// Nothing is judged before then.
-    pub(crate) rests_until: Option<Timestamp>,
+    rests_until: Option<Timestamp>,
     /// When what alarms hold in all is counted again, and what had changed when it was last.
     recheck: Recheck,
+    /// What had been said when its alarms were last found to be unanswered.
+    heard: u64,
     /// The exceptions that were in use when it was last looked at.
     pub(crate) generation: u64,
     /// Entries without findings. They are kept, and stored, until a batch after the one that
@@ -61,11 +70,39 @@ pub(crate) struct Memory {
     undo: Option<Undo>,
 }
 
+/// What lies outside of a source: each number is another one when that has changed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outside {
+    /// What alarms hold anywhere.
+    pub(crate) held: u64,
+    /// What people have said.
+    pub(crate) said: u64,
+    /// The exceptions.
+    pub(crate) exceptions: u64,
+}
+
+/// A lot that a person has said is true.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Known {
+    lot: Lot,
+    since: Timestamp,
+}
+
 /// When what alarms of accounts hold is counted.
 #[derive(Clone, Copy, Debug, Default)]
 struct Recheck {
     not_before: Timestamp,
-    changes: u64,
+    held: u64,
+}
+
+/// When an entry is stored.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// Alarms that are raised.
+    Begins,
+    Other,
+    /// Alarms that are over.
+    Ends,
 }
 
 /// The last batch: its first position, and what it changed, as it was before.
@@ -101,6 +138,19 @@ impl<'a> Draft<'a> {
         self.settling.get(&breaker::scope_of(key)).filter(|settling| scan != Some(*settling)).cloned()
     }
 
+    /// Breakers that have tripped and not ended, by now.
+    pub(crate) fn alarms(&self) -> impl Iterator<Item = &Finding> {
+        let unchanged = self.memory.alarms.iter().filter(|key| !self.changed.contains_key(*key));
+        let unchanged = unchanged.filter_map(|key| self.memory.entries.get(key));
+        let changed = self.changed.iter().filter(|(key, _)| breaker::is_breaker(key)).map(|(_, entry)| entry);
+        unchanged.chain(changed).flat_map(|entry| &entry.findings)
+    }
+
+    /// What people had said is true, before.
+    pub(crate) fn released_before(&self, known: &mut Released) {
+        self.memory.released(known);
+    }
+
     /// The entry of a state key, as it is by now.
     pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
         self.changed.get(key).or_else(|| self.memory.entries.get(key))
@@ -130,45 +180,97 @@ impl<'a> Draft<'a> {
 }
 
 impl Memory {
-    /// When something follows from the time, or from what lies outside. `changes` counts how often what alarms hold has
-    /// changed anywhere.
-    pub(crate) fn due(&self, changes: u64, outside: Option<Timestamp>) -> Option<Timestamp> {
+    /// When something follows from the time, or from what lies outside.
+    pub(crate) fn due(&self, outside: Outside) -> Option<Timestamp> {
         if let Some(judgement) = &self.judgement {
             return Some(judgement.at);
         }
+        let at_once = |is_due: bool| is_due.then_some(Timestamp::UNIX_EPOCH);
+        let settles = self.settles.first().map(|(at, _)| *at);
+        let recheck = self.recheck_at(outside.held);
+        let judged = [settles, recheck, self.recount, at_once(self.wants_answer(outside.said))];
+        let judged = judged.into_iter().flatten().min().map(|at| self.rests_until.map_or(at, |until| at.max(until)));
         let due = self.due.first().map(|(at, _)| *at);
-        let recheck = self.wants_recheck(changes).then_some(self.recheck.not_before);
-        let first = due.into_iter().chain(self.recount).chain(recheck).chain(outside).min()?;
-        Some(self.rests_until.map_or(first, |until| first.max(until)))
+        [judged, due, at_once(self.generation != outside.exceptions)].into_iter().flatten().min()
     }
 
-    /// Whether what its alarms hold is to be counted again.
-    fn wants_recheck(&self, changes: u64) -> bool {
-        let alarms = || self.breakers().flat_map(|entry| &entry.findings);
-        self.recheck.changes != changes && alarms().any(account::is_of_account)
+    /// When what its alarms hold is to be counted again.
+    fn recheck_at(&self, held: u64) -> Option<Timestamp> {
+        let is_due = self.recheck.held != held && self.alarms().any(account::is_of_account);
+        is_due.then_some(self.recheck.not_before)
+    }
+
+    /// Whether what its alarms hold is counted again at that time.
+    pub(crate) fn rechecks(&self, now: Timestamp, held: u64) -> bool {
+        self.recheck_at(held).is_some_and(|at| at <= now)
+    }
+
+    /// Whether somebody may have answered one of its alarms since they were last looked at.
+    fn wants_answer(&self, said: u64) -> bool {
+        self.heard != said && !self.alarms.is_empty()
+    }
+
+    /// Notes that nobody had answered any of its alarms.
+    pub(crate) fn is_unanswered(&mut self, said: u64) {
+        self.heard = said;
     }
 
     /// Whether something is to be judged at that time.
-    pub(crate) fn wants_judgement(&self, now: Timestamp, changes: u64) -> bool {
-        if self.rests_until.is_some_and(|until| now < until) {
-            return false;
-        }
-        self.waits(now) || (self.wants_recheck(changes) && self.recheck.not_before <= now)
+    pub(crate) fn wants_judgement(&self, now: Timestamp, outside: Outside) -> bool {
+        let rests = self.rests_until.is_some_and(|until| now < until);
+        !rests && (self.waits(now) || self.rechecks(now, outside.held) || self.wants_answer(outside.said))
     }
 
     /// Whether something has waited for more of its scan for long enough.
     pub(crate) fn waits(&self, now: Timestamp) -> bool {
-        self.entries.values().filter_map(breaker::settles_at).any(|until| until <= now)
+        self.settles.first().is_some_and(|(until, _)| *until <= now)
+    }
+
+    /// Nothing is judged before then.
+    pub(crate) fn rest(&mut self, until: Timestamp) {
+        self.rests_until = self.rests_until.max(Some(until));
+    }
+
+    /// It waits for nobody else.
+    pub(crate) fn is_alone(&mut self) {
+        self.rests_until = None;
+    }
+
+    /// Adds what people have said is true to what is known of others.
+    pub(crate) fn released(&self, known: &mut Released) {
+        for Known { lot, since } in &self.released {
+            let at = known.entry(lot.clone()).or_insert(*since);
+            *at = (*since).max(*at);
+        }
+    }
+
+    /// A person has said that lots are true: what opened before is no reason to hold more of it back, which is
+    /// remembered for as long as it could be one.
+    pub(crate) fn release(&mut self, lots: Vec<Lot>, context: &Context<'_>) -> Option<StateChange> {
+        if lots.is_empty() {
+            return None;
+        }
+        let within = delta(context.config.behavior.breaker.account.within);
+        self.released.retain(|known| known.since + within > context.now && !lots.contains(&known.lot));
+        self.released.extend(lots.into_iter().map(|lot| Known { lot, since: context.now }));
+        let value = serde_json::to_vec(&self.released).expect("a list of texts");
+        Some(StateChange { key: RELEASED.to_owned(), value: Some(value.into()) })
     }
 
     /// Notes that what it holds was counted.
-    pub(crate) fn rechecked(&mut self, now: Timestamp, changes: u64) {
-        self.recheck = Recheck { not_before: now + RECHECK, changes };
+    pub(crate) fn rechecked(&mut self, now: Timestamp, held: u64) {
+        self.recheck = Recheck { not_before: now + RECHECK, held };
     }
 
-    /// What others hold is counted when all of them are there: some have come or gone.
+    /// Others have come or gone: what they hold is counted when all of them are there.
     pub(crate) fn recheck_later(&mut self, now: Timestamp) {
-        self.recheck = Recheck { not_before: now + RECHECK_IN, changes: 0 };
+        self.recheck = Recheck { not_before: now + RECHECK_IN, held: 0 };
+    }
+
+    /// Others have come, and more may.
+    pub(crate) fn settle_in(&mut self, now: Timestamp) {
+        self.recheck_later(now);
+        self.rest(now + SETTLE_IN);
     }
 
     /// What was found to be too much by then.
@@ -192,9 +294,9 @@ impl Memory {
         self.due.iter().take_while(|(at, _)| *at <= now).map(|(_, key)| key.clone()).collect()
     }
 
-    /// Whether any breaker has tripped and not ended.
-    pub(crate) fn breakers(&self) -> impl Iterator<Item = &Entry> {
-        self.alarms.iter().filter_map(|key| self.entries.get(key))
+    /// Breakers that have tripped and not ended.
+    pub(crate) fn alarms(&self) -> impl Iterator<Item = &Finding> {
+        self.alarms.iter().filter_map(|key| self.entries.get(key)).flat_map(|entry| &entry.findings)
     }
 
     /// Takes back the last batch if it is given again.
@@ -233,7 +335,7 @@ impl Memory {
         }
         self.closed = closed;
 
-        let mut state = self.stored(before.keys(), source);
+        let mut state = self.stored(&before, source);
         let has_format = std::mem::replace(&mut self.has_format, true);
         if !has_format {
             state.insert(0, StateChange { key: FORMAT.to_owned(), value: Some(FORMAT_VERSION.to_string().into()) });
@@ -250,23 +352,24 @@ impl Memory {
         context: &Context<'_>,
     ) -> Vec<StateChange> {
         self.undo = None;
-        let keys: Vec<String> = changed.keys().cloned().chain(std::mem::take(&mut self.closed)).collect();
-        for (key, entry) in changed {
-            self.set(key, Some(entry), context);
-        }
-        for key in &keys {
+        let closed = std::mem::take(&mut self.closed);
+        let mut before: HashMap<String, Option<Entry>> =
+            changed.into_iter().map(|(key, entry)| (key.clone(), self.set(key, Some(entry), context))).collect();
+        closed.into_iter().for_each(|key| _ = before.entry(key).or_default());
+        for key in before.keys() {
             if self.entries.get(key).is_some_and(Entry::is_empty) {
                 self.set(key.clone(), None, context);
             }
         }
-        self.stored(keys.iter(), source)
+        self.stored(&before, source)
     }
 
     /// Puts an entry in its place, and gives back the one that was there.
     fn set(&mut self, key: String, entry: Option<Entry>, context: &Context<'_>) -> Option<Entry> {
-        let due_of = |entry: &Entry| due(entry, context).into_iter().chain(breaker::settles_at(entry)).min();
+        let due_of = |entry: &Entry| due(entry, context);
         let before = self.entries.remove(&key);
         if breaker::is_breaker(&key) {
+            self.heard = 0;
             if entry.is_some() {
                 self.alarms.insert(key.clone())
             } else {
@@ -276,19 +379,42 @@ impl Memory {
         if let Some(at) = before.as_ref().and_then(due_of) {
             self.due.remove(&(at, key.clone()));
         }
+        if let Some(at) = before.as_ref().and_then(breaker::settles_at) {
+            self.settles.remove(&(at, key.clone()));
+        }
         if let Some(entry) = entry {
             if let Some(at) = due_of(&entry) {
                 self.due.insert((at, key.clone()));
+            }
+            if let Some(at) = breaker::settles_at(&entry) {
+                self.settles.insert((at, key.clone()));
             }
             self.entries.insert(key, entry);
         }
         before
     }
 
-    fn stored<'a>(&self, keys: impl Iterator<Item = &'a String>, source: &Source) -> Vec<StateChange> {
-        let mut state: Vec<StateChange> = keys.map(|key| self.state_change(key, source)).collect();
-        state.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        state
+    /// What has changed, in the order in which it is stored.
+    ///
+    /// More than one atomic batch can hold is stored in parts. An alarm is stored before what it holds, and ends after
+    /// that: whatever part is stored, what is held has its alarm, and goes its way when the same is done again.
+    fn stored(&self, before: &HashMap<String, Option<Entry>>, source: &Source) -> Vec<StateChange> {
+        let rank = |key: &str, before: Option<&Entry>| {
+            if !breaker::is_breaker(key) {
+                return Rank::Other;
+            }
+            let has = |entry: Option<&Entry>, alarm: &Finding| {
+                entry.is_some_and(|entry| entry.findings.iter().any(|known| known.fingerprint == alarm.fingerprint))
+            };
+            let now = self.entries.get(key);
+            let is_new = now.is_some_and(|now| now.findings.iter().any(|alarm| !has(before, alarm)));
+            let is_over = before.is_some_and(|before| before.findings.iter().any(|alarm| !has(now, alarm)));
+            if is_over && !is_new { Rank::Ends } else { Rank::Begins }
+        };
+        let mut keys: Vec<(Rank, &String)> =
+            before.iter().map(|(key, before)| (rank(key, before.as_ref()), key)).collect();
+        keys.sort_unstable();
+        keys.into_iter().map(|(_, key)| self.state_change(key, source)).collect()
     }
 
     fn state_change(&self, key: &str, source: &Source) -> StateChange {
@@ -310,6 +436,7 @@ impl Memory {
             match key.as_str() {
                 POSITION => position = number(),
                 JUDGEMENT => memory.judgement = serde_json::from_slice(&value).ok(),
+                RELEASED => memory.released = serde_json::from_slice(&value).unwrap_or_default(),
                 FORMAT if number() == Some(FORMAT_VERSION) => memory.has_format = true,
                 FORMAT => return Err(Failure::Fatal("the open findings were stored by a newer version".into())),
                 key if key.starts_with(APPROVAL) => {}
@@ -328,10 +455,9 @@ impl Memory {
         // exceptions may have changed meanwhile, and what breakers hold may have ended
         memory.generation = context.exceptions.generation.wrapping_sub(1);
         memory.settling = memory.entries.values().filter_map(breaker::settling).collect();
-        let has_breakers = memory.breakers().next().is_some();
-        memory.recount = has_breakers.then_some(Timestamp::UNIX_EPOCH);
-        memory.recheck_later(context.now);
-        memory.rests_until = (!memory.settling.is_empty()).then(|| context.now + SETTLE_IN);
+        let holds = memory.entries.values().any(breaker::holds);
+        memory.recount = (holds || !memory.alarms.is_empty()).then_some(Timestamp::UNIX_EPOCH);
+        memory.settle_in(context.now);
         Ok((memory, position))
     }
 }

@@ -1,6 +1,6 @@
 //! The decider as a stage: one input after the other, by the findings that its source has open.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,12 +15,12 @@ use elava_schemas::config::Config;
 use elava_schemas::exceptions::ExceptionsError;
 use elava_schemas::{Approval, Decision, DecisionId, Kind, Message, ResourceKey, ScanId, Timestamp, Verdict};
 
-use crate::account::{self, Judgement, Lot, Released};
+use crate::account::{self, Judgement, Knows, Lot, Released};
 use crate::breaker::{self, Settled, Word, Words};
 use crate::decide::Context;
 use crate::exceptions::{Exceptions, LiveExceptions};
 use crate::finding::{Driver, Entry, state_key};
-use crate::memory::{APPROVAL, Draft, Memory};
+use crate::memory::{APPROVAL, Draft, Memory, Outside};
 use crate::{decide_change, decide_execution, decide_result, pass_time};
 
 /// How long approvals are kept: no breaker waits for longer.
@@ -29,6 +29,9 @@ const APPROVALS_KEPT: TimeDelta = TimeDelta::days(30);
 const CLAIM: TimeDelta = TimeDelta::seconds(10);
 /// After which it looks again.
 const LOOK_AGAIN: TimeDelta = TimeDelta::milliseconds(100);
+
+/// Tells the time; an argument, so that tests need not wait for it.
+pub type Clock = fn() -> Timestamp;
 
 /// Turns changes, policy results and executions into decisions.
 ///
@@ -42,10 +45,11 @@ pub struct Decider {
     approvals: Mutex<HashMap<Source, Words>>,
     /// Who is about to raise the alarm of an account. Taken before any memory is locked.
     claims: Mutex<HashMap<Lot, (Source, Timestamp)>>,
-    /// Since when lots are known to be true.
-    released: Mutex<Released>,
     /// How often what breakers hold has changed.
     held: AtomicU64,
+    /// How often people have said something.
+    said: AtomicU64,
+    clock: Clock,
 }
 
 impl Decider {
@@ -59,9 +63,16 @@ impl Decider {
             sources: Mutex::default(),
             approvals: Mutex::default(),
             claims: Mutex::default(),
-            released: Mutex::default(),
             held: AtomicU64::new(1),
+            said: AtomicU64::new(1),
+            clock: || elava_schemas::micros(Utc::now()),
         }
+    }
+
+    /// The same, with another clock: after a restart it tells for how long nothing is judged.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// A decider with the exceptions that the configuration names.
@@ -99,7 +110,7 @@ impl Decider {
                 Message::PolicyResult(result) => (Driver::Policy, &result.resource_key, result.id.as_str()),
                 Message::Execution(execution) => (Driver::Execution, &execution.resource_key, execution.id.as_str()),
                 Message::Approval(approval) => {
-                    approvals.extend(self.said(&batch.source, approval, page.received_at));
+                    approvals.extend(self.said(&batch.source, approval));
                     continue;
                 }
                 _ => continue,
@@ -156,7 +167,7 @@ impl Decider {
     }
 
     /// Remembers what a person has said, and forgets what was said long ago.
-    fn said(&self, source: &Source, approval: &Approval, heard: Timestamp) -> Vec<StateChange> {
+    fn said(&self, source: &Source, approval: &Approval) -> Vec<StateChange> {
         if approval.verdict == Verdict::Undo {
             return Vec::new();
         }
@@ -167,27 +178,27 @@ impl Decider {
             return Vec::new();
         }
         let Approval { by, reason, at, .. } = approval.clone();
-        let word = Word { by, at, heard, denied: approval.verdict == Verdict::Denied, reason };
+        let word = Word { by, at, denied: approval.verdict == Verdict::Denied, reason };
         let value = serde_json::to_vec(&word).expect("texts serialise");
         let mut state = vec![StateChange { key: format!("{APPROVAL}{id}"), value: Some(value.into()) }];
         for (id, _) in known.extract_if(|_, old| old.at + APPROVALS_KEPT < at) {
             state.push(StateChange { key: format!("{APPROVAL}{id}"), value: None });
         }
         known.insert(id.clone(), word);
+        self.said.fetch_add(1, Ordering::Relaxed);
         state
     }
 
-    /// What people had said by then.
-    fn words(&self, now: Timestamp) -> Words {
-        let approvals = lock(&self.approvals);
-        let heard = approvals.values().flatten().filter(|(_, word)| word.heard <= now);
-        heard.map(|(id, word)| (id.clone(), word.clone())).collect()
+    fn outside(&self) -> Outside {
+        let exceptions = self.exceptions.current().generation;
+        Outside { held: self.held.load(Ordering::Relaxed), said: self.said.load(Ordering::Relaxed), exceptions }
     }
 
     /// What follows from the time alone; where nothing more can come, what waits for more is told as well.
     fn pass_time(&self, memory: &mut Memory, source: &Source, now: Timestamp, is_last: bool) -> Output {
         let exceptions = self.exceptions.current();
         let context = self.context(&exceptions, now);
+        let outside = self.outside();
         let mut draft = Draft::new(memory);
         let mut decisions: Vec<Decision> = Vec::new();
         for key in memory.due_by(now, exceptions.generation) {
@@ -209,17 +220,20 @@ impl Decider {
         }
         // what waits for its judgement may be held by the breakers that there are
         let is_complete = judgement.is_some() || !memory.waits(now);
-        if is_complete {
-            let totals = judgement.map(|judgement| judgement.totals).unwrap_or_default();
-            decisions.extend(breaker::recount(&mut draft, &context, &self.words(now), &totals));
+        if is_complete && (memory.recount.is_some() || draft.alarms().next().is_some()) {
+            let mut judgement = judgement.unwrap_or_else(|| Judgement::nothing(now));
+            if *source == Source::Pipe {
+                judgement.words = breaker::answers(draft.alarms(), &lock(&self.approvals));
+            }
+            decisions.extend(breaker::recount(&mut draft, &context, &judgement));
         }
         let mut output = Output::default();
         decisions.into_iter().for_each(|decision| output.emit(0, decision));
         let touches_held = changes_held(&draft);
         let Draft { changed, settling, released, .. } = draft;
-        self.note_released(released, now);
         memory.settling = settling;
         output.state = memory.passed(changed, source, &context);
+        output.state.extend(memory.release(released, &context));
         if was_judged {
             memory.judgement = None;
             output.state.push(Memory::judged(None));
@@ -229,21 +243,11 @@ impl Decider {
         }
         if *source == Source::Pipe {
             memory.rechecked(now, self.held.load(Ordering::Relaxed));
+            memory.is_unanswered(outside.said);
         }
         memory.generation = exceptions.generation;
         memory.recount = memory.recount.filter(|_| !is_complete);
         output
-    }
-
-    /// What opened before then is no reason to hold more of it back.
-    fn note_released(&self, lots: Vec<Lot>, now: Timestamp) {
-        if lots.is_empty() {
-            return;
-        }
-        let within = crate::decide::delta(self.config.behavior.breaker.account.within);
-        let mut released = lock(&self.released);
-        released.retain(|_, at| *at + within > now);
-        released.extend(lots.into_iter().map(|lot| (lot, now)));
     }
 
     /// What is too much, by what one partition has.
@@ -256,41 +260,50 @@ impl Decider {
     ) -> Judgement {
         let breaker = &self.config.behavior.breaker;
         let lots = account::waiting_for(draft, breaker, is_settled);
-        if lots.is_empty() && *source != Source::Pipe {
+        let in_pipe = *source == Source::Pipe;
+        if lots.is_empty() && !in_pipe {
             return Judgement::nothing(context.now);
         }
-        let tallies = [(source.clone(), account::tally(draft, &lots, &lock(&self.released), breaker))];
-        account::judge((source, context.now), lots, &tallies, breaker, |_| true).expect("every claim is granted")
+        let mut released = Released::new();
+        draft.released_before(&mut released);
+        let tallies = [(source.clone(), account::tally(draft, &lots, &released, breaker))];
+        let knows = if in_pipe { Knows::All } else { Knows::Own };
+        let totals = if in_pipe { account::totals(source, &tallies, breaker) } else { BTreeMap::new() };
+        let judgement = account::judge((source, context.now), lots, (&tallies, knows), breaker, |_| true);
+        Judgement { totals, ..judgement.expect("every claim is granted") }
     }
 
-    /// Partitions come and go: what alarms hold is counted when that is over.
-    fn recheck_later(&self, now: Timestamp) {
-        let all: Vec<Arc<Mutex<Memory>>> = lock(&self.sources).values().cloned().collect();
-        all.iter().for_each(|memory| lock(memory).recheck_later(now));
+    /// All partitions of this process.
+    fn all(&self) -> Vec<(Source, Arc<Mutex<Memory>>)> {
+        lock(&self.sources).iter().map(|(source, memory)| (source.clone(), memory.clone())).collect()
     }
 
     /// What is too much, by what all partitions of this process have. Nothing is told yet: what is told later follows
     /// from what is kept here.
     fn judge(&self, source: &Source, now: Timestamp) -> Output {
         let mut claims = lock(&self.claims);
-        let changes = self.held.load(Ordering::Relaxed);
+        let outside = self.outside();
         let own = self.memory(source);
         let breaker = &self.config.behavior.breaker;
-        let (has_waited, lots) = {
+        let (has_waited, rechecks, lots, words) = {
             let memory = lock(&own);
-            if !memory.wants_judgement(now, changes) {
+            if !memory.wants_judgement(now, outside) {
                 return Output::default();
             }
             let lots = account::waiting_for(&Draft::new(&memory), breaker, |until, _| until <= now);
-            (memory.waits(now), lots)
+            let words = breaker::answers(memory.alarms(), &lock(&self.approvals));
+            (memory.waits(now), memory.rechecks(now, outside.held), lots, words)
         };
-        let all: Vec<(Source, Arc<Mutex<Memory>>)> =
-            lock(&self.sources).iter().map(|(source, memory)| (source.clone(), memory.clone())).collect();
+        // what was only said asks nobody else
+        let all = if has_waited || rechecks { self.all() } else { Vec::new() };
         let is_here = |other: &Source| all.iter().any(|(source, _)| source == other);
-        let released = lock(&self.released).clone();
+        let mut released = Released::new();
+        all.iter().for_each(|(_, memory)| lock(memory).released(&mut released));
         let tally = |memory: &Mutex<Memory>| account::tally(&Draft::new(&lock(memory)), &lots, &released, breaker);
         let tallies: Vec<_> = all.iter().map(|(source, memory)| (source.clone(), tally(memory))).collect();
-        let judgement = account::judge((source, now), lots, &tallies, breaker, |lot| {
+        // partitions that are not back after a restart would seem to hold nothing
+        let totals = if rechecks { account::totals(source, &tallies, breaker) } else { BTreeMap::new() };
+        let judgement = account::judge((source, now), lots, (&tallies, Knows::All), breaker, |lot| {
             let claim = claims.get(lot).filter(|(by, at)| by != source && is_here(by) && *at + CLAIM > now);
             let is_free = claim.is_none();
             if is_free {
@@ -300,13 +313,18 @@ impl Decider {
         });
         let mut memory = lock(&own);
         let Some(judgement) = judgement else {
-            memory.rests_until = Some(now + LOOK_AGAIN);
+            memory.rest(now + LOOK_AGAIN);
             return Output::default();
         };
-        memory.rests_until = None;
-        memory.rechecked(now, changes);
-        if !has_waited && judgement.totals.is_empty() {
-            return Output::default();
+        let judgement = Judgement { totals, words, ..judgement };
+        if rechecks {
+            memory.rechecked(now, outside.held);
+        }
+        if judgement.words.is_empty() {
+            memory.is_unanswered(outside.said);
+            if !has_waited && judgement.totals.is_empty() {
+                return Output::default();
+            }
         }
         let state = vec![Memory::judged(Some(&judgement))];
         memory.judgement = Some(judgement);
@@ -389,15 +407,7 @@ impl Stage for Decider {
 
     fn due(&self, source: &Source) -> Option<Timestamp> {
         let memory = lock(&self.sources).get(source).cloned()?;
-        let memory = lock(&memory);
-        let is_stale = memory.generation != self.exceptions.current().generation;
-        let mut breakers = memory.breakers().peekable();
-        let answered_at = breakers.peek().is_some().then(|| {
-            let words = self.words(Timestamp::MAX_UTC);
-            breakers.filter_map(|entry| breaker::answered_at(entry, &words)).min()
-        });
-        let outside = answered_at.flatten().into_iter().chain(is_stale.then_some(Timestamp::UNIX_EPOCH)).min();
-        memory.due(self.held.load(Ordering::Relaxed), outside)
+        lock(&memory).due(self.outside())
     }
 
     async fn tick(&self, source: &Source, now: Timestamp) -> Result<Output, Failure> {
@@ -417,7 +427,7 @@ impl Stage for Decider {
     /// Nothing more of any scan comes.
     async fn finish(&self) -> Result<Output, Failure> {
         let memory = self.memory(&Source::Pipe);
-        let output = self.pass_time(&mut lock(&memory), &Source::Pipe, elava_schemas::micros(Utc::now()), true);
+        let output = self.pass_time(&mut lock(&memory), &Source::Pipe, (self.clock)(), true);
         Ok(output)
     }
 
@@ -436,21 +446,22 @@ impl Stage for Decider {
             Some((id, serde_json::from_slice(value).ok()?))
         });
         lock(&self.approvals).insert(source.clone(), approvals.collect());
-        let now = elava_schemas::micros(Utc::now());
+        self.said.fetch_add(1, Ordering::Relaxed);
+        let now = (self.clock)();
         let (mut memory, position) = Memory::read(state, &self.context(&exceptions, now))?;
         if *source == Source::Pipe {
-            // it waits for nobody else
-            memory.rests_until = None;
+            memory.is_alone();
         }
+        self.all().iter().for_each(|(_, other)| lock(other).settle_in(now));
         lock(&self.sources).insert(source.clone(), Arc::new(Mutex::new(memory)));
-        self.recheck_later(now);
         Ok(Resume::after(position))
     }
 
     fn left(&self, source: &Source) {
         lock(&self.claims).retain(|_, (by, _)| by != source);
         lock(&self.sources).remove(source);
-        self.recheck_later(elava_schemas::micros(Utc::now()));
+        let now = (self.clock)();
+        self.all().iter().for_each(|(_, other)| lock(other).recheck_later(now));
         lock(&self.approvals).remove(source);
     }
 }

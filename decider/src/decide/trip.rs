@@ -7,8 +7,8 @@ use super::case::{Case, Context, Metadata, Raise};
 use crate::account::{SORT, is_copy};
 use crate::finding::{Cause, Entry, Finding};
 
-/// Of an alarm that another partition has: after so many reminders nobody answers any more.
-const REMINDERS_AT_MOST: u32 = 200;
+/// Of an alarm that another partition has: after so many reminders nobody answers any more. Three months, by the hour.
+const REMINDERS_AT_MOST: u32 = 2200;
 
 /// What is too much.
 pub(crate) enum Tripped<'a> {
