@@ -46,7 +46,7 @@ pub trait Stage: Send + Sync + 'static {
     }
 
     /// Called before this instance gives `source` back in good order, when no batch of it is being handled: what of its
-    /// state is not stored yet. Whoever takes it may repeat the last tick first, and drop what follows from that.
+    /// state is not stored yet.
     fn parting(&self, source: &Source) -> impl Future<Output = Vec<StateChange>> + Send {
         let _ = source;
         async { Vec::new() }

@@ -96,7 +96,8 @@ pub struct Finding {
     /// Until when it may be over by itself before anybody is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace_until: Option<Timestamp>,
-    /// Whether no breaker holds it: one did, or what it is like was found to be true.
+    /// Whether it counts for no breaker of an account any more: one has held it and let it go, or a person has released
+    /// what is like it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub released: bool,
     /// The scan that opened it.

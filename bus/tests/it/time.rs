@@ -13,8 +13,10 @@ use crate::{Server, changes, jetstream, publish, run, server, until};
 
 /// How long it waits before it says what it has seen.
 const WAIT: TimeDelta = TimeDelta::milliseconds(300);
+/// What says that a resource is over.
+const OVER: &str = "-over";
 
-/// Says of every resource that it was seen, some time later.
+/// Says of every resource that it was seen, some time later, unless it is over by then: that it says at once.
 #[derive(Clone, Default)]
 struct Ponderer {
     held: Arc<Mutex<BTreeMap<Source, BTreeMap<String, Timestamp>>>>,
@@ -49,6 +51,12 @@ impl Stage for Ponderer {
         for (page, _, message) in batch.messages(&Self::SPEC, &mut Vec::new()) {
             let Message::Observation(observation) = message else { unreachable!("only observations are consumed") };
             let (id, due) = (observation.resource.key.id.clone(), page.received_at + WAIT);
+            if let Some(id) = id.strip_suffix(OVER) {
+                self.with(&batch.source, |held| held.remove(id));
+                output.emit(page.sequence, change(&observation.resource.key, page.received_at, ""));
+                output.state.push(StateChange { key: id.to_owned(), value: None });
+                continue;
+            }
             self.with(&batch.source, |held| held.insert(id.clone(), due));
             output.state.push(StateChange { key: id, value: Some(due.to_rfc3339().into()) });
         }
@@ -122,6 +130,26 @@ async fn what_is_stored_is_not_repeated() {
     let task = run(&server, &Ponderer::default());
     until("what was noted", async || changes(&server).await.len() == 2).await;
     task.abort();
+}
+
+/// What is due by a state that is behind may be over by inputs whose outputs are stored.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_time_passes_before_the_state_has_caught_up() {
+    let server = server();
+    let task = run(&server, &Ponderer::default());
+    publish(&server, vec![observation(0, "i-1-over")]).await;
+    until("that it is over", async || state_key(&server, "i-1").await.is_some()).await;
+    task.abort();
+    assert_eq!(changes(&server).await, ["chg_i-1-over"]);
+
+    // As if it had been killed after its outputs were stored, and before its state was.
+    set_state(&server, "i-1", "2026-01-01T00:00:00Z").await;
+    set_state(&server, "position", "0").await;
+    let task = run(&server, &Ponderer::default());
+    publish(&server, vec![observation(0, "i-2")]).await;
+    until("the next one", async || changes(&server).await.len() > 1).await;
+    task.abort();
+    assert_eq!(changes(&server).await, ["chg_i-1-over", "chg_i-2"]);
 }
 
 /// The subject of a key of the state.
