@@ -57,12 +57,16 @@ struct Place {
     /// Batches whose position is not stored yet, and the position.
     unstored: u32,
     handled: u64,
+    /// The first position that the stream still had.
+    oldest: u64,
 }
 
 impl Place {
-    /// Whether inputs are still to be handled again whose outputs are stored.
+    /// Whether inputs are still to be handled again whose outputs are stored. Those that the stream has no more do not
+    /// come.
     fn is_behind(&self) -> bool {
-        self.checkpoint.as_ref().and_then(Checkpoint::position).is_some_and(|position| self.handled < position)
+        let position = self.checkpoint.as_ref().and_then(Checkpoint::position);
+        position.is_some_and(|position| self.handled < position && self.oldest <= position)
     }
 
     /// This time, or right after the last one that was stored: clocks go back, and those of two instances differ.
@@ -253,12 +257,13 @@ impl<S: Stage> SourceRunner<S> {
         let mark = checkpoint.as_ref().and_then(|checkpoint| checkpoint.mark);
         let position = mark.map(|mark| mark.position).max(state.position);
         let mut resume = self.stage.resume(&self.source, position, entries).await.map_err(BusError::Stage)?;
-        self.nats.check_position(self.share.stream, resume.from).await?;
+        let oldest = self.nats.check_position(self.share.stream, resume.from).await?;
         self.store_dead_again(&resume.rejected).await?;
         let unread = Batch { source: self.source.clone(), pages: Vec::new() };
         self.metrics.tracer().draw(&unread, &[], &mut resume.pending);
         self.send(&mut checkpoint, resume.pending, None).await?;
-        let mut place = Place { checkpoint, state, keeps_state, unstored: 0, handled: resume.from.saturating_sub(1) };
+        let handled = resume.from.saturating_sub(1);
+        let mut place = Place { checkpoint, state, keeps_state, unstored: 0, handled, oldest };
         if let Some(Mark { position, ticked: Some(now) }) = mark
             && position == place.handled
             && place.state.ticked != Some(now)

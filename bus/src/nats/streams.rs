@@ -103,14 +103,15 @@ impl Nats {
     }
 
     /// Refuses to go on in a stream that is not the one that was read before: reading on at the old
-    /// position would skip messages in silence.
-    pub(crate) async fn check_position(&self, stream: Stream, from: u64) -> Result<(), NatsError> {
+    /// position would skip messages in silence. Gives the first position that the stream still has.
+    pub(crate) async fn check_position(&self, stream: Stream, from: u64) -> Result<u64, NatsError> {
         let failed = |error| NatsError::request(format!("asking about stream {}", stream.name()), error);
         let found = self.js.get_stream(stream.name()).await.map_err(failed)?;
-        if from > found.cached_info().state.last_sequence + 1 {
+        let state = &found.cached_info().state;
+        if from > state.last_sequence + 1 {
             return Err(NatsError::OtherStream { stream: stream.name(), position: from });
         }
-        Ok(())
+        Ok(state.first_sequence)
     }
 
     /// Makes it where it is missing. Where it is there, it is allowed what an older version did not, and the
