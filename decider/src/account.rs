@@ -71,7 +71,8 @@ struct Held {
 /// Since when lots are known to be true.
 pub(crate) type Released = HashMap<Lot, Timestamp>;
 
-/// What was found to be too much, and what is not any more; and what people have said of alarms. Kept until what follows from it is stored.
+/// What was found to be too much, and what is not any more; and what people have said of alarms. Kept until what follows
+/// from it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Judgement {
     /// What has waited until then is told, or held.

@@ -217,7 +217,7 @@ impl History {
 
     /// Runs `work` in one transaction.
     pub(crate) fn transaction<T>(&self, work: impl FnOnce() -> Result<T, HistoryError>) -> Result<T, HistoryError> {
-        self.connection.execute_batch("BEGIN").tried("begin to write")?;
+        self.begin().tried("begin to write")?;
         let result = self.count_commit().and_then(|number| Ok((number, work()?)));
         let (number, value) = match result {
             Ok(done) => done,
@@ -239,7 +239,7 @@ impl History {
 
     /// Runs `work` on one moment of the history, which it does not change.
     pub(crate) fn snapshot<T, E: From<HistoryError>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        self.connection.execute_batch("BEGIN").tried("begin to read")?;
+        self.begin().tried("begin to read")?;
         let done = work().and_then(|value| {
             self.connection.execute_batch("COMMIT").tried("end reading")?;
             Ok(value)
@@ -248,6 +248,14 @@ impl History {
             self.roll_back();
         }
         done
+    }
+
+    /// Begins a transaction; where one was left open, for which there was no memory to begin it or to end it, ends that.
+    fn begin(&self) -> duckdb::Result<()> {
+        self.connection.execute_batch("BEGIN").or_else(|_| {
+            self.roll_back();
+            self.connection.execute_batch("BEGIN")
+        })
     }
 
     /// The number of the transaction begun.
@@ -290,4 +298,24 @@ pub(crate) fn quoted_name(name: &str) -> String {
 /// A path as SQL has it.
 pub(crate) fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As one is that there was no memory to begin or to end.
+    #[test]
+    fn a_transaction_left_open_is_in_nobodys_way() {
+        let connection = Connection::open_in_memory().expect("a database");
+        migrate::migrate(&connection).expect("a fresh history");
+        let history = History { connection };
+        for left_open in ["BEGIN", "BEGIN; SELECT error('failed')"] {
+            _ = history.connection.execute_batch(left_open);
+            history.transaction(|| Ok(())).expect(left_open);
+            _ = history.connection.execute_batch(left_open);
+            history.snapshot(|| Ok::<_, HistoryError>(())).expect(left_open);
+        }
+        assert_eq!(history.commits().expect("a number"), 2);
+    }
 }

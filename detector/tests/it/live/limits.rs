@@ -35,6 +35,7 @@ fn detect_while(sql: &str) -> Meanwhile {
         let batch = Batch { source: SOURCE, pages };
         while let Err(error) = served.bench.block(served.bench.stage().handle(&batch)) {
             assert!(matches!(error, Failure::Unavailable(_)), "{sql}: {error:?}");
+            assert!(begun.elapsed() < LIMIT * 30, "{sql}: never again after {meanwhile:?}: {error:?}");
             meanwhile.again += 1;
         }
         meanwhile.slowest = meanwhile.slowest.max(begun.elapsed());
