@@ -39,6 +39,9 @@ struct Args {
     /// Folder in which `history` keeps the past it has made, and looks for one
     #[arg(long, value_name = "FOLDER")]
     history_keep: Option<PathBuf>,
+    /// Of `history`, only compare unchanged scans, so many
+    #[arg(long, value_name = "SCANS")]
+    history_compare: Option<usize>,
     /// Resources of `backtest`
     #[arg(long, default_value_t = 100_000)]
     backtest_resources: usize,
@@ -116,6 +119,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
             resources: args.history_resources,
             versions: args.history_versions,
             keep: args.history_keep,
+            compare: args.history_compare,
         };
         history::run(&programs, &options).await.context("history")?;
     }

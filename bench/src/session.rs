@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use async_nats::jetstream::{self, Context};
+use chrono::{DateTime, Utc};
 use elava_bus::Stream;
 use elava_harness::{Folder, Server, Setup};
 use tempfile::TempDir;
 
 use crate::estate::Page;
-use crate::lag::{readers, unacknowledged};
+use crate::lag::{made, readers, unacknowledged};
 use crate::measure;
 use crate::publish::publish;
 use crate::stages::Stage;
@@ -97,6 +98,23 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Waits until a stage that has lost its lease reads a stream again; when it began to.
+    pub(crate) async fn reads_again(
+        &self,
+        name: &str,
+        stream: Stream,
+        since: DateTime<Utc>,
+    ) -> anyhow::Result<DateTime<Utc>> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(made) = made(&self.js, name, stream, since).await? {
+                return Ok(made);
+            }
+            ensure!(Instant::now() < deadline, "{name} does not read {} again", stream.name());
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     /// CPU seconds that the server has used.

@@ -36,6 +36,8 @@ pub(crate) struct Handling<'a, S> {
 enum Given<'a> {
     Batch(&'a Batch),
     Time(&'a Source, Timestamp),
+    /// What it has put off is due.
+    PutOff(&'a Source),
 }
 
 impl<S: Stage> Handling<'_, S> {
@@ -52,6 +54,11 @@ impl<S: Stage> Handling<'_, S> {
         self.persist(Given::Time(source, now), ATTEMPTS).await
     }
 
+    /// Has what was put off for a source made durable, in the same way; whether it was.
+    pub(crate) async fn settle(&self, source: &Source) -> Result<bool, Failure> {
+        self.persist(Given::PutOff(source), ATTEMPTS).await.map(|settled| settled.is_some())
+    }
+
     /// Handles the parts one by one; the rows of those that fail still are rejected.
     async fn take_apart(&self, batch: &Batch) -> Result<Option<Output>, Failure> {
         let mut whole = Output::default();
@@ -62,6 +69,7 @@ impl<S: Stage> Handling<'_, S> {
                     whole.messages.extend(output.messages);
                     whole.rejected.extend(output.rejected);
                     whole.state.extend(output.state);
+                    whole.settle_by = whole.settle_by.or(output.settle_by);
                 }
                 Ok(None) => return Ok(None),
                 Err(failure @ Failure::Poison(_)) => whole.rejected.extend(rejected(&page, &failure)),
@@ -90,7 +98,7 @@ impl<S: Stage> Handling<'_, S> {
                 return Err(failure);
             }
             let (pause, error) = (back_off(attempt), crate::cli::chain(&failure));
-            let (Given::Batch(Batch { source, .. }) | Given::Time(source, _)) = given;
+            let (Given::Batch(Batch { source, .. }) | Given::Time(source, _) | Given::PutOff(source)) = given;
             warn!(%source, attempt, pause_ms = pause.as_millis(), error, "batch failed; trying again");
             tokio::select! {
                 () = self.cancel.cancelled() => return Ok(None),
@@ -107,6 +115,7 @@ impl<S: Stage> Handling<'_, S> {
             match given {
                 Given::Batch(batch) => self.stage.handle(batch).await,
                 Given::Time(source, now) => self.stage.tick(source, now).await,
+                Given::PutOff(source) => self.stage.settle(source).await.map(|()| Output::default()),
             }
         };
         std::panic::AssertUnwindSafe(work)

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::nats::denials::Denials;
 use crate::trace::{Counts, Tracer};
-use crate::{Batch, Failure, Output, PARTITIONS, Source};
+use crate::{Batch, Failure, Output, PARTITIONS};
 
 /// The counters of one stage. Cheap to update from every partition.
 #[derive(Debug)]
@@ -155,8 +155,8 @@ impl Metrics {
     }
 
     /// A source is no longer read here.
-    pub(crate) fn left(&self, source: &Source) {
-        self.lag().remove(&source.to_string());
+    pub(crate) fn left(&self, lag_of: &str) {
+        self.lag().remove(lag_of);
     }
 
     fn lag(&self) -> MutexGuard<'_, BTreeMap<String, (u64, f64)>> {
@@ -185,8 +185,8 @@ impl Metrics {
         }
     }
 
-    /// A batch was handled.
-    pub(crate) fn handled(&self, batch: &Batch, output: &Output, pending: u64) {
+    /// A batch was handled; what it was read by has so many more messages.
+    pub(crate) fn handled(&self, batch: &Batch, output: &Output, (lag_of, pending): (String, u64)) {
         self.unavailable.store(0, Ordering::Relaxed);
         self.received.fetch_add(batch.lines().count() as u64, Ordering::Relaxed);
         self.emitted.fetch_add(output.messages.len() as u64, Ordering::Relaxed);
@@ -196,7 +196,7 @@ impl Metrics {
         self.last_millis.store(now.timestamp_millis(), Ordering::Relaxed);
         let newest = batch.pages.last().map_or(now, |page| page.received_at);
         let age = if pending == 0 { 0.0 } else { (now - newest).as_seconds_f64().max(0.0) };
-        self.lag().insert(batch.source.to_string(), (pending, age));
+        self.lag().insert(lag_of, (pending, age));
     }
 
     /// Time has passed, and led to this.

@@ -90,6 +90,7 @@ async fn replay_share<S: Stage>(
             give(handling, &batch, replayed).await?;
         }
     }
+    handling.settle(&source).await.map_err(BusError::Stage)?;
     Ok(())
 }
 

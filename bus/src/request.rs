@@ -19,6 +19,7 @@ use tracing::warn;
 
 use crate::access::User;
 use crate::lease::bucket::Entry;
+use crate::nats::consumer::partitions;
 use crate::nats::publish::Outgoing;
 use crate::nats::streams::{lease_stream, state_stream};
 use crate::nats::{Nats, NatsError, NatsOptions};
@@ -82,8 +83,10 @@ pub struct Progress {
     pub stage: String,
     /// The stream it reads.
     pub stream: String,
-    /// The partition.
+    /// The partition; the first one, where several are read together.
     pub partition: u16,
+    /// How many are read together.
+    pub partitions: u16,
     /// Messages still to be read.
     pub pending: u64,
     /// Messages read, and not yet handled.
@@ -133,7 +136,8 @@ impl Progress {
     #[must_use]
     pub fn are_idle(all: &[Self], shards: u16) -> bool {
         // whoever may write to the cloud need not be there
-        let read = all.iter().filter(|one| one.stage != User::Executor.name()).count();
+        let read = all.iter().filter(|one| one.stage != User::Executor.name());
+        let read: usize = read.map(|one| usize::from(one.partitions)).sum();
         read == reads::partitions(shards) && all.iter().all(Self::is_idle)
     }
 }
@@ -266,6 +270,7 @@ impl Client {
                     stage: stage.to_owned(),
                     stream: stream.name().to_owned(),
                     partition,
+                    partitions: partitions(stream, &info),
                     pending: info.num_pending,
                     in_progress: info.num_ack_pending as u64,
                     reading: info.num_waiting > 0,

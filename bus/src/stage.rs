@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::time::Instant;
 
 use bytes::Bytes;
 use elava_schemas::{Kind, Message, ParseError, Timestamp};
@@ -76,6 +77,13 @@ pub trait Stage: Send + Sync + 'static {
     /// Called once the outputs caused by inputs up to `sequence` are stored downstream.
     fn stored(&self, source: &Source, sequence: u64) -> impl Future<Output = Result<(), Failure>> + Send {
         let _ = (source, sequence);
+        async { Ok(()) }
+    }
+
+    /// Makes durable what [`Stage::handle`] has put off for `source`. Called by the time that it named, or earlier; what
+    /// has failed is tried again.
+    fn settle(&self, source: &Source) -> impl Future<Output = Result<(), Failure>> + Send {
+        let _ = source;
         async { Ok(()) }
     }
 
@@ -220,6 +228,9 @@ pub struct Output {
     pub rejected: Vec<Rejection>,
     /// What the stage wants to find again after a restart (kept in a KV bucket, or a file when piped).
     pub state: Vec<StateChange>,
+    /// Set where what the batch led to is not durable yet: by then it is to be ([`Stage::settle`]), and before that the
+    /// input is not acknowledged. Only for a stage that keeps its own position.
+    pub settle_by: Option<Instant>,
 }
 
 impl Output {

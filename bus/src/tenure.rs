@@ -1,5 +1,6 @@
 //! Runs a stage over the partitions of one lease, from when it is held until it is lost or given up.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
@@ -10,6 +11,7 @@ use tracing::warn;
 
 use crate::metrics::Metrics;
 use crate::nats::Nats;
+use crate::nats::feed::{Feed, Joining};
 use crate::nats::source::SourceRunner;
 use crate::run::BusError;
 use crate::service::Service;
@@ -175,6 +177,27 @@ impl<S: Stage> Tenure<S> {
         }
     }
 
+    /// One for each stream of which the lease covers several partitions, for good: a lease on one partition can move
+    /// while others stay. Only where no position depends on whether more of a partition waits, which is not known of
+    /// several.
+    fn feeds(&self, sources: &[Share], running: &mut JoinSet<Result<(), BusError>>) -> BTreeMap<Stream, Joining> {
+        if !matches!(self.supply, Supply::Opened(..)) || S::SPEC.position != Position::Own {
+            return BTreeMap::new();
+        }
+        let together = sources.chunk_by(|one, other| one.stream == other.stream).filter(|shares| shares.len() > 1);
+        let feeds = together.map(|shares| {
+            let feed = Feed::new(self.nats.clone(), S::SPEC.name, shares.to_vec(), self.lease.clone());
+            let (joining, joins) = feed.doors();
+            let cancel = self.cancel.clone();
+            running.spawn(async move {
+                feed.run(joins, cancel).await;
+                Ok(())
+            });
+            (shares[0].stream, joining)
+        });
+        feeds.collect()
+    }
+
     async fn work(&self, stage: &Arc<S>, sources: &[Share]) -> Result<(), BusError> {
         let beside = self.cancel.child_token();
         let mut answers = JoinSet::new();
@@ -192,6 +215,7 @@ impl<S: Stage> Tenure<S> {
             self.forget_others().await;
         }
         let mut runners = JoinSet::new();
+        let feeds = self.feeds(sources, &mut runners);
         for &share in sources {
             let runner = SourceRunner {
                 stage: Arc::clone(stage),
@@ -202,9 +226,12 @@ impl<S: Stage> Tenure<S> {
                 cancel: self.cancel.clone(),
                 in_flight: Arc::clone(&self.in_flight),
                 lease: self.lease.clone(),
+                feed: feeds.get(&share.stream).cloned(),
             };
             runners.spawn(runner.run());
         }
+        // a feed ends when nobody can join any more
+        drop(feeds);
         let mut outcome = Ok(());
         while let Some(ended) = runners.join_next().await {
             let ended = ended.unwrap_or_else(|panic| Err(BusError::Panicked(panic)));

@@ -181,6 +181,24 @@ impl Stream {
         self.filters(partition).into_iter().filter(is_used).collect()
     }
 
+    /// The stored subjects of several of its partitions: of all, if they are all.
+    pub(crate) fn filters_of_several(self, partitions: impl Iterator<Item = u16>) -> Vec<String> {
+        let filters: Vec<String> = partitions.flat_map(|partition| self.filters(partition)).collect();
+        match filters.first() {
+            // a stored subject begins with two words and the partition
+            Some(first) if filters.len() == usize::from(self.partitions()) => {
+                vec![first.split('.').take(2).collect::<Vec<_>>().join(".") + ".>"]
+            }
+            _ => filters,
+        }
+    }
+
+    /// In which partition a stored subject is.
+    pub(crate) fn partition_of(self, subject: &str) -> Option<u16> {
+        self.partitioning()?;
+        subject.split('.').nth(2)?.parse().ok().filter(|partition| *partition < self.partitions())
+    }
+
     /// How long it keeps messages. The others are the audit trail and keep them until the byte limit.
     pub(crate) fn max_age(self) -> Option<Duration> {
         const DAY: Duration = Duration::from_secs(86_400);

@@ -198,7 +198,7 @@ fn stuck(progress: Option<&[Progress]>, shards: u16) -> String {
     let Some(progress) = progress else { return "the server does not answer".to_owned() };
     let waiting = progress.iter().filter(|one| !one.is_idle());
     let waiting = waiting.map(|one| {
-        let Progress { stage, stream, partition, pending, in_progress, reading } = one;
+        let Progress { stage, stream, partition, partitions: _, pending, in_progress, reading } = one;
         format!("{stage} {stream} {partition}: {pending} pending, {in_progress} in progress, reading: {reading}")
     });
     format!(

@@ -1,35 +1,31 @@
-//! The stage: batches in, changes out, everything between in one transaction of the history.
+//! The stage: batches in, changes out; and what is asked of it. [`crate::state`] has what is between.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use elava_bus::cli::chain;
-use elava_bus::{
-    Batch, Consumes, Emit, Failure, Output, Peers, Position, Rejection, Resume, Source, Stage, StageSpec, Stream, ask,
-};
+use elava_bus::{Batch, Consumes, Failure, Output, Peers, Position, Resume, Source, Stage, StageSpec, Stream, ask};
 use elava_schemas::config::{Config, RetentionRule};
 use elava_schemas::{Kind, Timestamp};
-use hashbrown::{HashMap, HashSet};
 use tokio::task::{block_in_place, spawn_blocking};
 
+use crate::arranger::{Turn, keep_arranged};
 use crate::aside::{Aside, lines};
 use crate::background::Background;
-use crate::batch::{self, Memory, Settings};
-use crate::decode::{Line, Row, decode};
+use crate::batch::Settings;
+use crate::decode::decode;
 use crate::diff::Tracking;
-use crate::effects::Effects;
 use crate::export::{EXPORT_SUBJECT, ExportRequest};
 use crate::index::Scope;
 use crate::keeper::keep;
 use crate::live::{LiveError, LiveOptions, LiveSql};
 use crate::prices::{PriceError, Prices};
 use crate::query::{QUERY_SUBJECT, Query};
-use crate::record::Recorder;
 use crate::retention::Run;
 use crate::shard::Shard;
-use crate::store::{History, HistoryError, Progress, Records};
+use crate::state::State;
+use crate::store::HistoryError;
 
 /// The detector stage. Holds the history open for writing: only one can, per file.
 pub struct Detector {
@@ -38,6 +34,9 @@ pub struct Detector {
     aside: Aside,
     /// Thins old versions; ends before the history closes.
     keeper: Option<Background>,
+    /// Keeps ended versions sorted by resource; ends before the history closes.
+    arranger: Option<Background>,
+    turn: Turn,
     settings: Settings,
     shard: Shard,
     state: Arc<Mutex<State>>,
@@ -57,25 +56,6 @@ pub enum SetupError {
     Thread(#[source] std::io::Error),
 }
 
-/// After how many batches that changed nothing a source's position is stored all the same.
-const MAX_UNSTORED: u32 = 100;
-
-struct State {
-    history: History,
-    shard: Shard,
-    memory: Memory,
-    /// Up to where each source has been applied.
-    applied: HashMap<Source, u64>,
-    /// How many batches of a source were applied since its position was stored.
-    unstored: HashMap<Source, u32>,
-    /// The last input of a source whose outputs or dead letters the history still holds.
-    held: HashMap<Source, u64>,
-    /// Up to where outputs and dead letters are stored.
-    stored: HashMap<Source, u64>,
-    /// Resources with open violations.
-    violators: HashSet<u64>,
-}
-
 impl Detector {
     /// Opens the file of one shard of the history, made or migrated as needed, and loads what exists.
     pub fn open(path: &Path, shard: Shard, config: &Config) -> Result<Self, SetupError> {
@@ -84,7 +64,8 @@ impl Detector {
         tracing::info!(history = %path.display(), resources = state.memory.index.len(), "history opened");
         let exports = std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).with_file_name("export");
         let aside = Aside::open(&state.history, exports).map_err(SetupError::History)?;
-        Ok(Self { live: None, aside, keeper: None, settings, shard, state: Arc::new(Mutex::new(state)) })
+        let state = Arc::new(Mutex::new(state));
+        Ok(Self { live: None, aside, keeper: None, arranger: None, turn: Turn::default(), settings, shard, state })
     }
 
     /// With exports below this folder, where one is given, instead of `export` beside the history. Before SQL is
@@ -107,10 +88,21 @@ impl Detector {
     /// Thins old versions from now on, at once and then daily, between batches. Does nothing where nothing is to be
     /// thinned ever.
     pub fn thin_daily(&mut self, policy: &[RetentionRule], clock: fn() -> Timestamp) -> Result<(), SetupError> {
-        let state = Arc::clone(&self.state);
-        // without the state, because a batch panicked half-way, the detector ends
-        let step = move |run: &mut Run| state.lock().ok().map(|state| run.step(&state.history));
+        let (state, turn) = (Arc::clone(&self.state), Arc::clone(&self.turn));
+        let step = move |run: &mut Run| {
+            let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+            // without the state, because a batch panicked half-way, the detector ends
+            state.lock().ok().map(|state| run.step(&state.history))
+        };
         self.keeper = keep(policy, clock, step).map_err(SetupError::Thread)?;
+        Ok(())
+    }
+
+    /// Keeps ended versions sorted by resource from now on, beside detection.
+    pub fn keep_arranged(&mut self) -> Result<(), SetupError> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let history = state.history.try_clone().map_err(SetupError::History)?;
+        self.arranger = Some(keep_arranged(history, Arc::clone(&self.turn)).map_err(SetupError::Thread)?);
         Ok(())
     }
 
@@ -125,6 +117,15 @@ impl Detector {
         let (readers, sql) = (live.readers(), query.text());
         let asked = spawn_blocking(move || readers.question(&sql)).await.map_err(|error| error.to_string())?;
         Ok(asked?.into_iter().map(Bytes::from).collect())
+    }
+
+    /// Where the history could not be written for want of memory, ends what takes some.
+    fn judged<T>(&self, written: Result<T, HistoryError>) -> Result<T, Failure> {
+        if written.as_ref().is_err_and(HistoryError::is_lack_of_memory) {
+            self.aside.make_room();
+            self.live.iter().for_each(LiveSql::make_room);
+        }
+        written.map_err(failure)
     }
 
     fn state(&self) -> Result<MutexGuard<'_, State>, Failure> {
@@ -171,11 +172,7 @@ impl Stage for Detector {
             let mut rejected = Vec::new();
             let lines = decode(batch, consumes, &mut rejected);
             let handled = self.state()?.handle(batch, lines, rejected, &self.settings);
-            if handled.as_ref().is_err_and(HistoryError::is_lack_of_memory) {
-                self.aside.make_room();
-                self.live.iter().for_each(LiveSql::make_room);
-            }
-            handled.map_err(failure)
+            self.judged(handled)
         })
     }
 
@@ -186,6 +183,13 @@ impl Stage for Detector {
         _state: Vec<(String, Bytes)>,
     ) -> Result<Resume, Failure> {
         block_in_place(|| self.state()?.resume(source, checkpoint.unwrap_or(0)).map_err(failure))
+    }
+
+    async fn settle(&self, source: &Source) -> Result<(), Failure> {
+        block_in_place(|| {
+            let settled = self.state()?.settle(source);
+            self.judged(settled)
+        })
     }
 
     async fn stored(&self, source: &Source, sequence: u64) -> Result<(), Failure> {
@@ -268,171 +272,4 @@ fn failure(error: HistoryError) -> Failure {
 /// DuckDB gives its errors no codes; these classes come from the rows and not from the disk.
 fn is_about_data(message: &str) -> bool {
     ["Conversion Error", "Constraint Error", "Out of Range Error"].iter().any(|class| message.contains(class))
-}
-
-impl State {
-    fn open(path: &Path, shard: Shard) -> Result<Self, HistoryError> {
-        let history = History::open(path)?;
-        let streams = Stream::ALL.into_iter();
-        let by_name: HashMap<&str, Stream> = streams.map(|stream| (stream.name(), stream)).collect();
-        let positions = history.positions()?.into_iter().filter_map(|position| {
-            let stream = *by_name.get(position.stream.as_str())?;
-            Some((Source::Partition { stream, partition: position.partition }, position.applied))
-        });
-        let applied = positions.collect();
-        let (memory, violators) = (history.memory()?, history.violators()?);
-        Ok(Self {
-            history,
-            shard,
-            memory,
-            applied,
-            unstored: HashMap::new(),
-            held: HashMap::new(),
-            stored: HashMap::new(),
-            violators,
-        })
-    }
-
-    fn resume(&mut self, source: &Source, checkpoint: u64) -> Result<Resume, HistoryError> {
-        let Source::Partition { stream, partition } = *source else {
-            return Ok(Resume { from: 1, pending: Vec::new(), rejected: Vec::new() });
-        };
-        let positions = self.history.positions()?;
-        let position = positions.iter().find(|p| p.stream == stream.name() && p.partition == partition);
-        let from = position.map_or(1, |position| position.resume);
-        let pending = if stream == Stream::Observation {
-            // what the open scans have seen is read again
-            self.memory.scans.forget(partition);
-            self.history.outbox(partition, checkpoint)?
-        } else {
-            Vec::new()
-        };
-        let rejected = self.history.rejections(stream.name(), partition)?;
-        if let Some(position) = position.filter(|_| !pending.is_empty() || !rejected.is_empty()) {
-            self.held.insert(source.clone(), position.applied);
-        }
-        Ok(Resume { from, pending, rejected })
-    }
-
-    fn handle(
-        &mut self,
-        batch: &Batch,
-        lines: Vec<Line>,
-        mut rejected: Vec<Rejection>,
-        settings: &Settings,
-    ) -> Result<Output, HistoryError> {
-        let applied = match batch.source {
-            Source::Pipe => 0,
-            Source::Partition { .. } => self.applied.get(&batch.source).copied().unwrap_or(0),
-        };
-        rejected.retain(|rejection| rejection.sequence > applied);
-        let mut effects = Effects { rejected, ..Effects::default() };
-        // A panic too must leave the memory as the history is: other partitions go on with it.
-        let store = AssertUnwindSafe(|| self.store(batch, lines, &mut effects, settings, applied));
-        let stored = catch_unwind(store).unwrap_or_else(|panic| {
-            self.history.roll_back();
-            Err(HistoryError::Panicked { text: elava_bus::panic_text(panic.as_ref()).to_owned() })
-        });
-        if let Err(error) = stored {
-            effects.undo(&mut self.memory);
-            return Err(error);
-        }
-        if batch.last_sequence() > applied {
-            self.applied.insert(batch.source.clone(), batch.last_sequence());
-        }
-        let mut rejected = effects.rejected;
-        rejected.sort_by_key(|rejection| (rejection.sequence, rejection.line));
-        let messages = effects.changes.into_iter().map(Emit::from).collect();
-        Ok(Output { messages, rejected, state: Vec::new() })
-    }
-
-    /// Everything a batch leads to, in one transaction.
-    fn store(
-        &mut self,
-        batch: &Batch,
-        mut lines: Vec<Line>,
-        effects: &mut Effects,
-        settings: &Settings,
-        applied: u64,
-    ) -> Result<(), HistoryError> {
-        let partition = match batch.source {
-            Source::Pipe => None,
-            Source::Partition { partition, .. } => Some(partition),
-        };
-        batch::run(&mut self.memory, &self.history, settings, (partition, applied), &mut lines, effects)?;
-        let records = self.record(lines, applied)?;
-        let is_empty = effects.is_empty() && effects.rejected.is_empty() && records.is_empty();
-        if is_empty && self.can_wait(&batch.source) {
-            return Ok(());
-        }
-        let progress = self.progress(batch, applied);
-        self.history.apply(effects, &records, progress.as_ref())?;
-        self.unstored.remove(&batch.source);
-        if self.can_let_go(&batch.source) {
-            self.held.remove(&batch.source);
-        }
-        if !effects.changes.is_empty() || !effects.rejected.is_empty() {
-            self.held.insert(batch.source.clone(), batch.last_sequence());
-        }
-        self.remember(&records);
-        Ok(())
-    }
-
-    /// Whether a batch that changed nothing needs no transaction: nothing is lost by handling it again after a crash.
-    fn can_wait(&mut self, source: &Source) -> bool {
-        let unstored = self.unstored.entry(source.clone()).or_default();
-        *unstored += 1;
-        *unstored < MAX_UNSTORED && !self.can_let_go(source)
-    }
-
-    /// Whether everything that the history still holds of a source's outputs is stored downstream.
-    fn can_let_go(&self, source: &Source) -> bool {
-        self.held.get(source).is_some_and(|held| self.stored.get(source).is_some_and(|stored| stored >= held))
-    }
-
-    /// What later stages said.
-    fn record(&self, lines: Vec<Line>, applied: u64) -> Result<Records, HistoryError> {
-        let mut recorder = Recorder::new(self.shard);
-        for line in lines.into_iter().filter(|line| line.page.sequence > applied) {
-            if let Row::Recorded(message) = line.row {
-                let index = &self.memory.index;
-                recorder.add(message, &|id| index.is_known(id), &self.violators);
-            }
-        }
-        let evaluated = recorder.evaluated();
-        let open = if evaluated.is_empty() { Vec::new() } else { self.history.open_violations(&evaluated)? };
-        Ok(recorder.finish(open))
-    }
-
-    fn remember(&mut self, records: &Records) {
-        for (id, _) in &records.keys {
-            self.memory.index.insert_gone(*id);
-        }
-        let open = records.violations.iter().filter(|row| row.closed.is_none()).map(|row| row.resource);
-        let open: HashSet<u64> = open.collect();
-        for id in &records.settled {
-            if open.contains(id) {
-                self.violators.insert(*id)
-            } else {
-                self.violators.remove(id)
-            };
-        }
-    }
-
-    /// Where the history will be once this batch is in it.
-    fn progress(&self, batch: &Batch, applied: u64) -> Option<Progress> {
-        let Source::Partition { stream, partition } = batch.source else { return None };
-        let last = batch.last_sequence();
-        if last <= applied {
-            return None;
-        }
-        let open = if stream == Stream::Observation { self.memory.scans.first_sequence(partition) } else { None };
-        Some(Progress {
-            stream: stream.name(),
-            partition,
-            applied: last,
-            resume: open.map_or(last + 1, |first| first.min(last + 1)),
-            stored: self.stored.get(&batch.source).copied().unwrap_or(0),
-        })
-    }
 }

@@ -57,6 +57,17 @@ impl Effects {
         self.versions.is_empty() && self.ended.is_empty() && self.touched.is_empty() && self.scans.is_empty()
     }
 
+    /// Whether all that is to be stored is that scans have proved everything to be as it was.
+    pub(crate) fn are_proofs_alone(&self) -> bool {
+        let is_more = !self.versions.is_empty()
+            || !self.ended.is_empty()
+            || !self.touched.is_empty()
+            || !self.keys.is_empty()
+            || !self.changes.is_empty()
+            || !self.rejected.is_empty();
+        !is_more && !self.scans.is_empty() && self.scans.iter().all(|scan| scan.proved)
+    }
+
     /// Takes back what was done to the memory: the effects could not be stored.
     pub(crate) fn undo(self, memory: &mut Memory) {
         for undo in self.journal.into_iter().rev() {

@@ -34,6 +34,8 @@ pub(crate) struct Scope {
     pub(crate) kind: String,
     /// Start of the last scan that proved what exists.
     pub(crate) proved: Option<Timestamp>,
+    /// Start of the last scan that has ended, whatever it proved.
+    pub(crate) latest: Option<Timestamp>,
     /// Resources that exist in it.
     pub(crate) members: HashSet<u64>,
     /// Hashes of the ids of scans that have ended.
@@ -41,8 +43,14 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
+    /// Whether a scan that is not remembered may have ended all the same: one that began after all that have has not.
+    pub(crate) fn may_have_ended(&self, started_at: Timestamp) -> bool {
+        self.latest.is_some_and(|latest| started_at <= latest)
+    }
+
     /// Remembers a scan as ended.
-    pub(crate) fn end(&mut self, scan: u64) {
+    pub(crate) fn end(&mut self, scan: u64, started_at: Timestamp) {
+        self.latest = self.latest.max(Some(started_at));
         if self.ended.len() == ENDED_SCANS {
             self.ended.pop_front();
         }
@@ -114,6 +122,7 @@ impl Index {
                 region: scope.region.to_owned(),
                 kind: scope.kind.to_owned(),
                 proved: None,
+                latest: None,
                 members: HashSet::new(),
                 ended: VecDeque::new(),
             });

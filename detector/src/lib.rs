@@ -4,6 +4,7 @@
 //! The core (`batch`, `content`, `diff`, `details`, `fields`, `prices`, `record`) is pure: times and previous versions
 //! are arguments. `store` is all SQL. No cloud and no NATS here.
 
+mod arranger;
 mod aside;
 mod background;
 mod batch;
@@ -22,6 +23,8 @@ mod index;
 mod keeper;
 pub mod live;
 mod prices;
+mod priority;
+mod put_off;
 pub mod query;
 mod rebuild;
 mod record;
@@ -29,10 +32,12 @@ mod reshard;
 mod retention;
 mod scans;
 mod shard;
+mod state;
 mod store;
 mod version;
 mod watchdog;
 
+pub use arranger::arrange_file;
 pub use compact::{CompactArgs, CompactError, Thinned, compact, thin_file};
 pub use detect::{DetectArgs, DetectError, detect};
 pub use detector::{Detector, SetupError};
@@ -41,4 +46,4 @@ pub use rebuild::{RebuildArgs, RebuildError, rebuild};
 pub use reshard::{ReshardArgs, ReshardError, reshard};
 pub use retention::Mode;
 pub use shard::{OtherShards, Shard, shards_of};
-pub use store::{History, HistoryError};
+pub use store::{Arranged, History, HistoryError, Pace};

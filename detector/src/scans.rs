@@ -34,7 +34,8 @@ pub(crate) struct OpenScan {
 }
 
 impl OpenScan {
-    fn new(id: &str, place: Place, at: Timestamp) -> Self {
+    /// `expected` is how many resources it may see.
+    fn new(id: &str, place: Place, at: Timestamp, expected: usize) -> Self {
         Self {
             id: id.to_owned(),
             partition: place.partition,
@@ -42,8 +43,8 @@ impl OpenScan {
             first_at: at,
             last_at: at,
             last_received: place.received_at,
-            seen: HashSet::new(),
-            rows: HashSet::new(),
+            seen: HashSet::with_capacity(expected),
+            rows: HashSet::with_capacity(expected),
         }
     }
 
@@ -63,7 +64,7 @@ impl Scans {
         self.0.get(&scope).is_some_and(|scan| scan.id == scan_id)
     }
 
-    /// A row of a scan. Gives back the older scan of the scope that this one replaces.
+    /// A row of a scan, of which so many are `expected`. Gives back the older scan of the scope that this one replaces.
     pub(crate) fn saw(
         &mut self,
         scope: u32,
@@ -71,10 +72,11 @@ impl Scans {
         place: Place,
         at: Timestamp,
         (resource, raw): (u64, RawHash),
+        expected: usize,
     ) -> Option<OpenScan> {
         let replaced = match self.0.get(&scope) {
             Some(open) if open.id == scan_id => None,
-            _ => self.0.insert(scope, OpenScan::new(scan_id, place, at)),
+            _ => self.0.insert(scope, OpenScan::new(scan_id, place, at, expected)),
         };
         let open = self.0.get_mut(&scope).expect("inserted above");
         open.last_at = open.last_at.max(at);

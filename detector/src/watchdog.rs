@@ -1,5 +1,5 @@
 //! Ends work on the history's database that takes too long, that nobody waits for any more, or all of it when
-//! detection needs its memory.
+//! detection needs its memory; and lets what takes long go after detection.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,9 +7,13 @@ use std::time::{Duration, Instant};
 use duckdb::InterruptHandle;
 
 use crate::background::Background;
+use crate::priority::Thread;
 
 /// How often running work is looked at.
 const TICK: Duration = Duration::from_millis(25);
+/// How long work may run beside detection as its equal, divided by how much runs at once: questions that people wait for
+/// take less.
+const SHORT: Duration = Duration::from_millis(250);
 
 /// Why work has been ended. The text is for whoever asked for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +43,8 @@ struct Work {
     number: u64,
     interrupt: Arc<InterruptHandle>,
     begun: Instant,
+    /// Where it runs, as long as its priority is not lowered.
+    thread: Option<Thread>,
     ended: Option<Ended>,
 }
 
@@ -72,7 +78,7 @@ impl Watchdog {
         }
         running.begun += 1;
         let number = running.begun;
-        running.all.push(Work { number, interrupt, begun: now, ended: None });
+        running.all.push(Work { number, interrupt, begun: now, thread: None, ended: None });
         Ok(Watched { watchdog: Arc::clone(self), number })
     }
 
@@ -81,10 +87,13 @@ impl Watchdog {
         self.running().all.is_empty()
     }
 
-    /// Interrupts what has run too long. Again each time: an interruption that comes before a
-    /// statement has begun is lost.
+    /// Lowers what takes long, and interrupts what has run too long. Again each time: an interruption that comes before
+    /// a statement has begun is lost.
     pub(crate) fn tick(&self, now: Instant) {
         let mut running = self.running();
+        let short = SHORT / u32::try_from(running.all.len()).unwrap_or(u32::MAX).max(1);
+        let long = running.all.iter_mut().filter(|work| now.duration_since(work.begun) >= short);
+        long.filter_map(|work| work.thread.take()).for_each(Thread::lower);
         let late = |begun| now.duration_since(begun) >= self.limit;
         running.end(|work| late(work.begun).then_some(Ended::TooLong(self.limit.as_secs())));
     }
@@ -115,6 +124,22 @@ impl Running {
 }
 
 impl Watched {
+    /// The thread that asks does this work and nothing else: its priority may be lowered, until [`Self::leave`].
+    pub(crate) fn has_a_thread(&self) {
+        let mut running = self.watchdog.running();
+        let work = running.all.iter_mut().filter(|one| one.number == self.number);
+        work.for_each(|one| one.thread = Some(Thread::current()));
+    }
+
+    /// The work is done; whether the priority of its thread was lowered.
+    pub(crate) fn leave(self) -> bool {
+        let mut running = self.watchdog.running();
+        let index = running.all.iter().position(|one| one.number == self.number);
+        let work = index.map(|index| running.all.swap_remove(index));
+        drop(running);
+        work.is_some_and(|work| work.thread.is_none())
+    }
+
     /// Why the watchdog has ended it, if it has.
     pub(crate) fn ended(&self) -> Option<Ended> {
         let running = self.watchdog.running();

@@ -10,8 +10,8 @@ use crate::command::{
     CommandError, approvals::ApprovalsArgs, approve::WordArgs, audit::AuditArgs, changes::ChangesArgs, cost::CostArgs,
     coverage::CoverageArgs, diff::DiffArgs, evaluate::EvaluateArgs, exceptions::ExceptionsArgs, explain::ExplainArgs,
     export::ExportArgs, flapping::FlappingArgs, history::HistoryArgs, nats::NatsCommand, orphans::OrphansArgs,
-    replay::ReplayArgs, resources::ResourcesArgs, scan::ScanArgs, status::StatusArgs, summary::SummaryArgs,
-    violations::ViolationsArgs,
+    replay::ReplayArgs, report::ReportArgs, resources::ResourcesArgs, scan::ScanArgs, status::StatusArgs,
+    summary::SummaryArgs, violations::ViolationsArgs,
 };
 use crate::show::{Format, FormatArgs};
 use crate::sql::SqlArgs;
@@ -36,6 +36,7 @@ Examples:
   elava violations --json | jq .severity
   elava sql \"FROM changes_since('24h')\"
   elava export --to lake
+  elava report --since 30d --to report.html
   elava approve dec_3f2a --reason 'seen with Ada'
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration."
@@ -93,6 +94,8 @@ pub enum Command {
     Sql(SqlArgs),
     /// A copy of the history for others to read: a DuckDB file, or Parquet that grows
     Export(ExportArgs),
+    /// One HTML page about a span of time: changes, cost, violations and coverage, drawn
+    Report(ReportArgs),
     /// What policies were given, for `elava-enforcer backtest` to try others on
     Replay(ReplayArgs),
     /// Scan now
@@ -108,12 +111,38 @@ pub enum Command {
 #[derive(Args, Clone, Debug)]
 pub struct From {
     #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// Where answers come from.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Place {
+    #[command(flatten)]
     pub(crate) nats: Nats,
     /// Read this history file instead of asking the running detector. Nobody may hold it
     #[arg(long, env = "ELAVA_DB", value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
-    #[command(flatten)]
-    format: FormatArgs,
+}
+
+impl Place {
+    /// For people: which history it is, without what is secret.
+    pub(crate) fn shown(&self) -> String {
+        match &self.db {
+            Some(file) => format!("history {}", file.display()),
+            None => format!("the running detector at {}", without_secrets(&self.nats.url)),
+        }
+    }
+}
+
+/// URLs without the users, passwords and tokens that may be in them.
+fn without_secrets(urls: &str) -> String {
+    let shown = |url: &str| {
+        let (scheme, rest) = url.split_once("://").unwrap_or(("nats", url));
+        format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, host)| host))
+    };
+    urls.split(',').map(|url| shown(url.trim())).collect::<Vec<_>>().join(", ")
 }
 
 impl From {
@@ -187,6 +216,17 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Elava::command().debug_assert();
+    }
+
+    #[test]
+    fn urls_are_shown_without_secrets() {
+        for (url, expected) in [
+            ("nats://127.0.0.1:4222", "nats://127.0.0.1:4222"),
+            ("tls://ada:p@ss@nats.example.com:4222", "tls://nats.example.com:4222"),
+            ("token@a:4222, nats://b", "nats://a:4222, nats://b"),
+        ] {
+            assert_eq!(without_secrets(url), expected);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod args;
 pub mod ask;
 pub mod command;
 pub mod paint;
+mod report;
 pub mod show;
 pub mod sql;
 pub mod up;

@@ -43,6 +43,7 @@ async fn go(command: Command) -> anyhow::Result<Finished> {
         Command::Summary(args) => args.run().await?,
         Command::Sql(args) => tokio::task::block_in_place(|| sql::sql(&args))?,
         Command::Export(args) => args.run().await?,
+        Command::Report(args) => args.run().await?,
         Command::Replay(args) => args.run().await?,
         Command::Scan(args) => args.run().await?,
         Command::Evaluate(args) => args.run().await?,

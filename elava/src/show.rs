@@ -170,7 +170,7 @@ fn size(bytes: f64) -> String {
 
 /// A length of time to its two largest units.
 #[expect(clippy::cast_possible_truncation, reason = "whole seconds are enough")]
-fn ago(seconds: f64) -> String {
+pub(crate) fn ago(seconds: f64) -> String {
     let seconds = seconds as i64;
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {

@@ -9,13 +9,17 @@ use super::past::Past;
 use super::questions::{Question, questions};
 use crate::report::Figure;
 
+/// Of how many resources the history is asked for. One in a hundred changes in a scan.
+const KEYS: usize = 37;
 /// How often each is asked of a history that nobody writes.
 const ROUNDS: usize = 15;
 
 /// The questions about this past.
 pub(super) fn about(past: &Past) -> Vec<Question> {
+    let key = |number| past.estate.key(number).to_string();
+    let keys: Vec<String> = (0..KEYS).map(|nth| key(past.resources * (2 * nth + 1) / (2 * KEYS))).collect();
     let number = past.resources / 2;
-    questions(&past.estate.key(number).to_string(), &past.estate.scope(number).account, &past.now().to_rfc3339())
+    questions(&keys, &key(number), &past.estate.scope(number).account, &past.now().to_rfc3339())
 }
 
 /// While nothing is written.
@@ -24,29 +28,36 @@ pub(super) async fn quiet(access: &Access, past: &Past) -> anyhow::Result<()> {
     let (access, questions) = (access.clone(), about(past));
     let samples = tokio::task::spawn_blocking(move || {
         let mut rounds = 0;
-        repeat(&access, &questions, || {
+        let more = || {
             rounds += 1;
             rounds <= ROUNDS
-        })
+        };
+        repeat(&access, &questions, more, || true)
     });
     print("quiet", &about(past), samples.await??)
 }
 
-/// Asks all of them in turn for as long as `more` says so.
+/// Asks all of them in turn for as long as `more` says so. An answer counts where `counts` says so before and after it.
 pub(super) fn repeat(
     access: &Access,
     questions: &[Question],
     mut more: impl FnMut() -> bool,
+    counts: impl Fn() -> bool,
 ) -> anyhow::Result<Vec<Vec<Duration>>> {
     let source = access.connect()?;
     let mut samples = vec![Vec::new(); questions.len()];
     for question in questions {
-        let (_, rows) = ask(&source, &question.sql)?;
-        ensure!(rows > 0, "no answer to {}", question.sql);
+        let sql = question.in_round(0);
+        let (_, rows) = ask(&source, sql)?;
+        ensure!(rows > 0, "no answer to {sql}");
     }
-    while more() {
+    for round in (0..).take_while(|_| more()) {
         for (question, samples) in questions.iter().zip(&mut samples) {
-            samples.push(ask(&source, &question.sql)?.0);
+            let begins = counts();
+            let (took, _) = ask(&source, question.in_round(round))?;
+            if begins && counts() {
+                samples.push(took);
+            }
         }
     }
     Ok(samples)

@@ -17,6 +17,10 @@ use crate::session::Session;
 
 /// How many ask at once.
 const ANALYSTS: usize = 4;
+/// By how many scans anything is measured: a heavy statement more or less makes a difference to one.
+const RATED: usize = 3;
+/// A lease has ended after so long, by far.
+const LEASE_TTL: Duration = Duration::from_secs(5);
 /// How long one thinks between two questions.
 const THINKING: Duration = Duration::from_secs(1);
 
@@ -37,36 +41,50 @@ impl Scans<'_> {
 /// Gives the rows of a page.
 pub(super) async fn run(session: &mut Session, access: &Access, past: &Past) -> anyhow::Result<f64> {
     let mut scans = Scans { past, made: 0 };
-    compare_unchanged(session, past, &mut scans).await?;
+    compare_unchanged(session, past, &mut scans, 2).await?;
 
-    let rate = |seconds: f64| past.resources as f64 / seconds;
     eprintln!("history: ingesting, nobody asks");
-    let pages = scans.next(true);
-    make_room(session).await?;
-    let alone = rate(session.flow(&pages, "alone").await?.stages[0]);
+    let alone = rate(session, past, &mut scans, "alone").await?;
     Figure::new("history.ingest.alone", alone, "rows/s").print()?;
 
     eprintln!("history: ingesting, one asks");
-    let asked = asking(access, past);
-    for name in ["asked-1", "asked-2"] {
+    let ingesting = Arc::new(AtomicBool::new(false));
+    let asked = asking(access, past, &ingesting);
+    for number in 0..RATED {
         let pages = scans.next(true);
         make_room(session).await?;
-        session.flow(&pages, name).await?;
+        ingesting.store(true, Ordering::Relaxed);
+        session.flow(&pages, &format!("asked-{number}")).await?;
+        ingesting.store(false, Ordering::Relaxed);
     }
     print("ingesting", &about(past), asked.end().await?)?;
 
     eprintln!("history: ingesting, {ANALYSTS} ask");
-    let pages = scans.next(true);
-    make_room(session).await?;
     let analysts: Vec<_> = (0..ANALYSTS).map(|number| thinking(access, past, number)).collect();
-    let among = rate(session.flow(&pages, "analysts").await?.stages[0]);
+    let among = rate(session, past, &mut scans, "analysts").await?;
     let mut answers = 0;
     for analyst in analysts {
         answers += analyst.end().await?;
     }
     Figure::new("history.ingest.among_analysts", among, "rows/s").against(alone, "nobody asks").print()?;
     Figure::new("history.ingest.answers", answers as f64, "answers").print()?;
-    Ok(past.resources as f64 / pages.len() as f64)
+    Ok(past.resources as f64 / scans.next(false).len() as f64)
+}
+
+/// Ingests scans with 1 % changed: rows a second, from the first publish of each until it is acknowledged.
+async fn rate(session: &mut Session, past: &Past, scans: &mut Scans<'_>, name: &str) -> anyhow::Result<f64> {
+    let mut seconds = 0.0;
+    for number in 0..RATED {
+        let pages = scans.next(true);
+        make_room(session).await?;
+        seconds += session.flow(&pages, &format!("{name}-{number}")).await?.stages[0];
+    }
+    Ok((RATED * past.resources) as f64 / seconds)
+}
+
+/// Only compares unchanged scans.
+pub(super) async fn compare(session: &mut Session, past: &Past, scans: usize) -> anyhow::Result<()> {
+    compare_unchanged(session, past, &mut Scans { past, made: 0 }, scans).await
 }
 
 /// A scan is half of what the stream may hold; everything in it is in the history.
@@ -76,25 +94,41 @@ async fn make_room(session: &Session) -> anyhow::Result<()> {
 }
 
 /// What lies in the stream unchanged, against reading it.
-async fn compare_unchanged(session: &mut Session, past: &Past, scans: &mut Scans<'_>) -> anyhow::Result<()> {
+async fn compare_unchanged(
+    session: &mut Session,
+    past: &Past,
+    scans: &mut Scans<'_>,
+    count: usize,
+) -> anyhow::Result<()> {
     eprintln!("history: comparing unchanged scans");
-    // the first one after a start is compared by content, later ones by their bytes
-    for (number, name) in ["restarted", "unchanged"].into_iter().enumerate() {
+    for number in 0..count {
+        // the first one after a start is compared by content, later ones by their bytes
+        let name = if number == 0 { "restarted" } else { "unchanged" };
         let pages = scans.next(false);
         make_room(session).await?;
         session.stages[0].pause()?;
-        crate::publish::publish(&session.js, &pages, "", name).await?;
+        let paused = Instant::now();
+        crate::publish::publish(&session.js, &pages, "", &format!("{name}-{number}")).await?;
+        tokio::time::sleep(LEASE_TTL.saturating_sub(paused.elapsed())).await;
         let read = raw::read(&session.js, Stream::Observation.name(), pages.len()).await?.as_secs_f64();
-        let begun = Instant::now();
+        let before = session.stages[0].usage()?.cpu + session.server_cpu()?;
+        // stopped for so long, it has lost its lease, and the server has closed its connection: it has to begin anew,
+        // which is no part of comparing
+        let resumed = Utc::now();
         session.stages[0].proceed()?;
-        session.caught_up("detector", &[Stream::Observation], begun + Duration::from_secs(600)).await?;
-        let compared = begun.elapsed().as_secs_f64();
+        let begun = session.reads_again("detector", Stream::Observation, resumed).await?;
+        let deadline = Instant::now() + Duration::from_secs(600);
+        session.caught_up("detector", &[Stream::Observation], deadline).await?;
+        let compared = (Utc::now() - begun).as_seconds_f64();
+        let cpu = session.stages[0].usage()?.cpu + session.server_cpu()? - before;
         if number == 0 {
             Figure::new("history.stream.read", past.resources as f64 / read, "rows/s").print()?;
         }
         Figure::new(format!("history.compare.{name}"), compared, "s")
             .against(read, "reading the stream; aim: 1.5")
             .print()?;
+        Figure::new(format!("history.compare.{name}.begun"), (begun - resumed).as_seconds_f64(), "s").print()?;
+        Figure::new(format!("history.compare.{name}.cpu"), cpu, "s").print()?;
     }
     Ok(())
 }
@@ -118,10 +152,13 @@ impl<T: Send + 'static> Analyst<T> {
     }
 }
 
-/// Asks without a pause.
-fn asking(access: &Access, past: &Past) -> Analyst<Vec<Vec<Duration>>> {
-    let (access, questions) = (access.clone(), about(past));
-    Analyst::begin(move |told| repeat(&access, &questions, || !told.load(Ordering::Relaxed)))
+/// Asks without a pause; what is answered within a scan counts.
+fn asking(access: &Access, past: &Past, ingesting: &Arc<AtomicBool>) -> Analyst<Vec<Vec<Duration>>> {
+    let (access, questions, ingesting) = (access.clone(), about(past), Arc::clone(ingesting));
+    Analyst::begin(move |told| {
+        let counts = || ingesting.load(Ordering::Relaxed);
+        repeat(&access, &questions, || !told.load(Ordering::Relaxed), counts)
+    })
 }
 
 /// Thinks between two questions, and begins with another one than others do.
@@ -130,11 +167,12 @@ fn thinking(access: &Access, past: &Past, number: usize) -> Analyst<usize> {
     Analyst::begin(move |told| {
         let source = access.connect()?;
         let mut answers = 0;
-        for question in questions.iter().cycle().skip(number * questions.len() / ANALYSTS) {
+        for nth in number * questions.len() / ANALYSTS.. {
             if told.load(Ordering::Relaxed) {
                 break;
             }
-            ask(&source, &question.sql)?;
+            let (round, index) = (nth / questions.len(), nth % questions.len());
+            ask(&source, questions[index].in_round(round * ANALYSTS + number))?;
             answers += 1;
             std::thread::sleep(THINKING);
         }

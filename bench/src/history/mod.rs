@@ -25,6 +25,8 @@ pub struct Options {
     pub versions: usize,
     /// A history made before is taken from here; one made now is put here.
     pub keep: Option<PathBuf>,
+    /// Only compare so many unchanged scans.
+    pub compare: Option<usize>,
 }
 
 /// Makes a history through a detector in a pipe, then asks and feeds one over JetStream.
@@ -36,6 +38,9 @@ pub async fn run(programs: &Programs, options: &Options) -> anyhow::Result<()> {
 
     let access = Access::to(&history)?;
     session.add("detector", programs, &access.arguments()).await?;
+    if let Some(scans) = options.compare {
+        return ingest::compare(&mut session, &past, scans).await;
+    }
     asking::quiet(&access, &past).await?;
     let rows_per_page = ingest::run(&mut session, &access, &past).await?;
     after::rebuild(&session, programs, rows_per_page).await?;
@@ -47,18 +52,26 @@ pub async fn run(programs: &Programs, options: &Options) -> anyhow::Result<()> {
     after::export(programs, &past, &history)
 }
 
-/// Copies a history made before, or makes one.
+/// Copies a history made before, or makes one. Its ended versions are sorted by resource then, as a detector has them
+/// after some minutes.
 fn obtain(programs: &Programs, options: &Options, past: Past, history: &Path) -> anyhow::Result<Past> {
     let kept = options.keep.as_ref().map(|folder| folder.join(past.file_name()));
-    if let Some(kept) = kept.as_ref().filter(|kept| kept.exists()) {
-        eprintln!("history: taking {}", kept.display());
-        std::fs::copy(kept, history)?;
-        // relative times are seen from when it was made
-        return Ok(past.made_at(kept.metadata()?.modified()?.into()));
+    let Some(kept) = kept else {
+        past::make(programs, &past, history)?;
+        past::arrange(history)?;
+        return Ok(past);
+    };
+    if !kept.exists() {
+        past::make(programs, &past, history)?;
+        std::fs::copy(history, &kept)?;
     }
-    past::make(programs, &past, history)?;
-    if let Some(kept) = kept {
-        std::fs::copy(history, kept)?;
+    // relative times are seen from when it was made
+    let made = kept.metadata()?.modified()?;
+    eprintln!("history: taking {}", kept.display());
+    std::fs::copy(&kept, history)?;
+    if past::arrange(history)? {
+        std::fs::copy(history, &kept)?;
+        std::fs::File::options().write(true).open(&kept)?.set_modified(made)?;
     }
-    Ok(past)
+    Ok(past.made_at(made.into()))
 }

@@ -4,9 +4,16 @@
 #[derive(Clone, Debug)]
 pub(super) struct Question {
     pub(super) name: &'static str,
-    pub(super) sql: String,
+    /// In the first round, in the second, and so on; then again from the first.
+    sql: Vec<String>,
     /// The aim, in milliseconds.
     pub(super) aim: Option<f64>,
+}
+
+impl Question {
+    pub(super) fn in_round(&self, round: usize) -> &str {
+        &self.sql[round % self.sql.len()]
+    }
 }
 
 /// All columns of all rows are made, and a number of them sent: what the statement costs, without what its rows
@@ -15,14 +22,17 @@ fn made(statement: &str) -> String {
     format!("SELECT count(*) AS n, bit_xor(hash(COLUMNS(*))) FROM ({statement})")
 }
 
-/// The questions about one resource, one account and all. `now` is what relative times are seen from.
-pub(super) fn questions(key: &str, account: &str, now: &str) -> Vec<Question> {
+/// The questions about some resources, one of which changes all the time, about one account and all. `now` is what
+/// relative times are seen from.
+pub(super) fn questions(keys: &[String], changing: &str, account: &str, now: &str) -> Vec<Question> {
     let ago = |hours: u32| format!("TIMESTAMPTZ '{now}' - INTERVAL {hours} HOUR");
     let (day, week, month) = (ago(24), ago(24 * 7), ago(24 * 45));
-    let ask = |name, aim, sql: String| Question { name, sql, aim: Some(aim) };
-    let look = |name, sql: String| Question { name, sql, aim: None };
+    let ask = |name, aim, sql: String| Question { name, sql: vec![sql], aim: Some(aim) };
+    let look = |name, sql: String| Question { name, sql: vec![sql], aim: None };
+    let history = |key: &str| format!("FROM history('{key}')");
     vec![
-        ask("history", 25.0, format!("FROM history('{key}')")),
+        Question { name: "history", sql: keys.iter().map(|key| history(key)).collect(), aim: Some(25.0) },
+        look("history.changing", history(changing)),
         ask("at.count", 25.0, format!("SELECT count(*) AS n FROM resources_at({month})")),
         ask("at.group", 25.0, format!("SELECT account, type, count(*) AS n FROM resources_at({month}) GROUP BY ALL")),
         ask("at.keys", 120.0, made(&format!("SELECT key, version FROM resources_at({month})"))),

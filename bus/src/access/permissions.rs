@@ -4,7 +4,7 @@
 //! body, such as the filter of a direct get, it does not limit.
 
 use super::{User, inbox};
-use crate::nats::reader::durable;
+use crate::nats::consumer::durable;
 use crate::nats::streams::{LEASE_BUCKET, STATE_BUCKET, asking, lease_stream, state_stream, used};
 use crate::tenure::Share;
 use crate::topology::{ASKED, STORED};

@@ -1,7 +1,10 @@
 //! Everything that speaks to NATS. Nothing outside this folder, `request` and `sink` does.
 
 pub(crate) mod checkpoint;
+pub(crate) mod consumer;
 pub(crate) mod denials;
+pub(crate) mod feed;
+mod floor;
 pub(crate) mod options;
 pub(crate) mod publish;
 pub(crate) mod reader;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::TryStreamExt;
 use tracing::{info, warn};
 
+use super::consumer::partitions;
 use super::{Nats, NatsError};
 use crate::Stream;
 
@@ -48,7 +49,7 @@ impl Nats {
             if !consumer.name.starts_with(&prefix) {
                 continue;
             }
-            readers += 1;
+            readers += partitions(stream, &consumer);
             if consumer.num_pending > 0 || consumer.num_ack_pending > 0 {
                 handled = handled.min(consumer.ack_floor.stream_sequence);
             }

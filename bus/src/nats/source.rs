@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::{self, AckKind};
 use chrono::{TimeDelta, Utc};
 use elava_schemas::{Timestamp, micros};
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::checkpoint::{Checkpoint, Mark};
+use super::feed::Joining;
+use super::floor::Receipt;
 use super::publish::Outgoing;
 use super::reader::{Delivery, Reader};
 use super::state::{POSITION, State};
@@ -39,12 +41,15 @@ pub(crate) struct SourceRunner<S> {
     pub(crate) in_flight: Arc<Semaphore>,
     /// Without it nothing is begun, and nothing is stored.
     pub(crate) lease: Lease,
+    /// Where the source is read together with others.
+    pub(crate) feed: Option<Joining>,
 }
 
 /// What comes next.
 enum Next {
     Input(Box<Delivery>),
     Time,
+    PutOff,
     Nothing,
 }
 
@@ -59,6 +64,8 @@ struct Place {
     handled: u64,
     /// The first position that the stream still had.
     oldest: u64,
+    /// What the stage has put off is to be durable by then, and can be acknowledged after.
+    put_off: Option<(std::time::Instant, Receipt)>,
 }
 
 impl Place {
@@ -97,7 +104,7 @@ impl<S: Stage> SourceRunner<S> {
             }
         };
         self.stage.left(&self.source);
-        self.metrics.left(&self.source);
+        self.metrics.left(&self.lag_of());
         outcome
     }
 
@@ -110,8 +117,12 @@ impl<S: Stage> SourceRunner<S> {
         }
     }
 
+    /// Whose lag is known: what one consumer reads lags as one.
+    fn lag_of(&self) -> String {
+        if self.feed.is_some() { self.share.stream.name().to_owned() } else { self.source.to_string() }
+    }
+
     async fn work(&self) -> Result<(), BusError> {
-        let spec = S::SPEC;
         let mut attempt = 0;
         let (mut place, from) = loop {
             match self.begin().await {
@@ -127,8 +138,11 @@ impl<S: Stage> SourceRunner<S> {
                 return Ok(());
             }
         };
-        let (position, lease) = (from.saturating_sub(1), self.lease.clone());
-        let mut reader = Reader::new(self.nats.clone(), &spec, self.share, position, lease);
+        let (position, nats) = (from.saturating_sub(1), self.nats.clone());
+        let mut reader = match &self.feed {
+            Some(feed) => Reader::Shared(feed.join(self.share.partition, position), Box::new(nats)),
+            None => Reader::own(nats, S::SPEC.name, self.share, position, self.lease.clone()),
+        };
         let _reading = self.metrics.reading();
         loop {
             let went_on = match self.next(&place, &mut reader).await? {
@@ -137,6 +151,7 @@ impl<S: Stage> SourceRunner<S> {
                     let now = place.later(micros(Utc::now()));
                     self.tick(&mut place, now).await?
                 }
+                Next::PutOff => self.settle(&mut place).await?,
                 Next::Nothing => false,
             };
             if !went_on {
@@ -148,14 +163,38 @@ impl<S: Stage> SourceRunner<S> {
     /// Waits for input, or until something is due. Time passes once all is handled again whose outputs are stored:
     /// what is due before may be over by one of these inputs, and what it leads to would be dropped.
     async fn next(&self, place: &Place, reader: &mut Reader) -> Result<Next, BusError> {
+        let put_off = place.put_off.as_ref().map(|(by, _)| (*by).into());
         let first = tokio::select! {
             biased;
             () = self.cancel.cancelled() => return Ok(Next::Nothing),
+            () = sleep_until(put_off.unwrap_or_else(Instant::now)), if put_off.is_some() => return Ok(Next::PutOff),
             () = until_due(&*self.stage, &self.source), if !place.is_behind() => return Ok(Next::Time),
             first = self.lease.guard(reader.message()) => first.ok_or(NatsError::LeaseLost)?,
         };
-        let delivery = self.lease.guard(reader.batch(self.source.clone(), first)).await.ok_or(NatsError::LeaseLost)?;
+        let batch = reader.batch(self.source.clone(), first, S::SPEC.batch_pages);
+        let delivery = self.lease.guard(batch).await.ok_or(NatsError::LeaseLost)?;
         Ok(Next::Input(Box::new(delivery)))
+    }
+
+    /// Has what was put off made durable, and acknowledges it; whether to go on.
+    async fn settle(&self, place: &mut Place) -> Result<bool, BusError> {
+        let Some((_, receipt)) = place.put_off.take() else { return Ok(true) };
+        if !self.handling().settle(&self.source).await.map_err(BusError::Stage)? {
+            return Ok(false);
+        }
+        self.acknowledge(&receipt).await;
+        Ok(true)
+    }
+
+    async fn acknowledge(&self, receipt: &Receipt) {
+        if self.lease.is_held() {
+            receipt.handled().await;
+        }
+    }
+
+    fn handling(&self) -> Handling<'_, S> {
+        let (stage, metrics, cancel, lease) = (&*self.stage, &*self.metrics, &self.cancel, &self.lease);
+        Handling { stage, metrics, cancel, lease, patience: None }
     }
 
     /// Lets time pass, and stores what that leads to; whether to go on.
@@ -180,19 +219,17 @@ impl<S: Stage> SourceRunner<S> {
 
     async fn pass_time(&self, now: Timestamp) -> Result<Option<Output>, BusError> {
         let _room = self.in_flight.acquire().await.expect("the semaphore is never closed");
-        let (stage, metrics, cancel, lease) = (&*self.stage, &*self.metrics, &self.cancel, &self.lease);
-        let handling = Handling { stage, metrics, cancel, lease, patience: None };
-        handling.tick(&self.source, now).await.map_err(BusError::Stage)
+        self.handling().tick(&self.source, now).await.map_err(BusError::Stage)
     }
 
     /// Handles a batch and stores what it led to; whether to go on.
     async fn batch(&self, place: &mut Place, delivery: Delivery) -> Result<bool, BusError> {
         let spec = S::SPEC;
-        let Delivery { batch, headers, last, pending } = delivery;
-        let progress = tokio::spawn(keep_alive(last.clone()));
+        // the room is given back at the end
+        let Delivery { batch, headers, receipt, pending, room: _taken } = delivery;
+        let progress = tokio::spawn(keep_alive(receipt.clone()));
         let _room = self.in_flight.acquire().await.expect("the semaphore is never closed");
-        let (stage, metrics, cancel, lease) = (&*self.stage, &*self.metrics, &self.cancel, &self.lease);
-        let handled = Handling { stage, metrics, cancel, lease, patience: None }.handle(&batch).await;
+        let handled = self.handling().handle(&batch).await;
         progress.abort();
         let Some(mut output) = handled.map_err(BusError::Stage)? else {
             // Told to stop while something outside is missing: the input stays where it is.
@@ -200,7 +237,7 @@ impl<S: Stage> SourceRunner<S> {
         };
         let sequence = batch.last_sequence();
         self.store_dead(&batch, &output.rejected).await?;
-        self.metrics.handled(&batch, &output, pending);
+        self.metrics.handled(&batch, &output, (self.lag_of(), pending));
         let emits = !output.messages.is_empty();
         self.metrics.tracer().draw(&batch, &headers, &mut output.messages);
         let moved = self.send(&mut place.checkpoint, output.messages, Some(sequence)).await?;
@@ -217,10 +254,10 @@ impl<S: Stage> SourceRunner<S> {
             place.unstored = 0;
             self.nats.store_state(&mut place.state, output.state, sequence, &self.lease).await?;
         }
-        if self.lease.is_held()
-            && let Err(error) = last.ack().await
-        {
-            warn!(source = %self.source, error = %error, "acknowledgement failed; the position is kept elsewhere");
+        // by an earlier one is what was put off earlier; the last one acknowledges all
+        match place.put_off.take().map(|(by, _)| by).or(output.settle_by) {
+            Some(by) => place.put_off = Some((by, receipt)),
+            None => self.acknowledge(&receipt).await,
         }
         Ok(true)
     }
@@ -228,6 +265,12 @@ impl<S: Stage> SourceRunner<S> {
     /// Gives the source back, with all that is known of it.
     async fn part(&self, place: &mut Place) -> Result<(), BusError> {
         self.leave(place).await?;
+        if let Some((_, receipt)) = place.put_off.take()
+            && let Some(Ok(())) = self.lease.guard(self.stage.settle(&self.source)).await
+        {
+            // what has failed is done again by whoever comes next
+            self.acknowledge(&receipt).await;
+        }
         let state = self.lease.guard(self.stage.parting(&self.source)).await.unwrap_or_default();
         if !state.is_empty() {
             self.nats.store_state(&mut place.state, state, place.handled, &self.lease).await?;
@@ -263,7 +306,7 @@ impl<S: Stage> SourceRunner<S> {
         self.metrics.tracer().draw(&unread, &[], &mut resume.pending);
         self.send(&mut checkpoint, resume.pending, None).await?;
         let handled = resume.from.saturating_sub(1);
-        let mut place = Place { checkpoint, state, keeps_state, unstored: 0, handled, oldest };
+        let mut place = Place { checkpoint, state, keeps_state, unstored: 0, handled, oldest, put_off: None };
         if let Some(Mark { position, ticked: Some(now) }) = mark
             && position == place.handled
             && place.state.ticked != Some(now)
@@ -303,11 +346,9 @@ impl<S: Stage> SourceRunner<S> {
     }
 }
 
-async fn keep_alive(message: jetstream::Message) {
+async fn keep_alive(receipt: Receipt) {
     loop {
         tokio::time::sleep(PROGRESS).await;
-        if let Err(error) = message.ack_with(AckKind::Progress).await {
-            warn!(error = %error, "cannot tell the server that a batch is being handled");
-        }
+        receipt.working().await;
     }
 }

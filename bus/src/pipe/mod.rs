@@ -127,7 +127,7 @@ impl<S: Stage, W: Write> Pipe<'_, S, W> {
         let handling = Handling { stage, metrics, cancel, lease, patience };
         let Some(mut output) = handling.handle(&batch).await.map_err(BusError::Stage)? else { return Ok(false) };
         output.rejected.extend(rejected);
-        self.metrics.handled(&batch, &output, 0);
+        self.metrics.handled(&batch, &output, (batch.source.to_string(), 0));
         self.metrics.tracer().draw(&batch, &[], &mut output.messages);
         self.write(Some(&Batch { source: Source::Pipe, pages: whole }), output)?;
         Ok(true)

@@ -14,6 +14,7 @@ mod room;
 mod storage;
 mod time;
 mod tls;
+mod together;
 
 use std::time::{Duration, Instant};
 

@@ -20,8 +20,10 @@ pub(super) type Metadata = Map<String, Value>;
 const DENIED_BY: &str = "denied_by";
 /// How often an exception has begun to cover a finding.
 const TIMES: &str = "times";
+/// When an alarm was last over that the same scan has led to again.
+pub(super) const LAST_OVER: &str = "last_over";
 /// What of the metadata tells decisions apart that are otherwise the same.
-const WHICH: [&str; 3] = ["reminder", TIMES, DENIED_BY];
+const WHICH: [&str; 4] = ["reminder", TIMES, DENIED_BY, LAST_OVER];
 
 /// What is decided by, besides the input.
 #[derive(Clone, Copy, Debug)]
@@ -315,7 +317,8 @@ impl<'a> Case<'a> {
             _ if finding.told => action,
             _ => Action::Audit,
         };
-        let metadata = finding_metadata(finding.cause, finding.policy.as_deref(), finding.rule.as_deref());
+        let mut metadata = finding_metadata(finding.cause, finding.policy.as_deref(), finding.rule.as_deref());
+        metadata.extend(finding.metadata.get(LAST_OVER).map(|over| (LAST_OVER.to_owned(), over.clone())));
         let what = (finding.fingerprint, DecisionState::Resolved, action);
         self.push(what, self.id, finding.severity, &message, metadata);
     }

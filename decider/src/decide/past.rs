@@ -26,7 +26,8 @@ impl Case<'_> {
         let surplus = past.transitions.len().saturating_sub(kept);
         past.transitions.drain(..surplus);
         let is_often = past.transitions.len() == kept && past.transitions[0] + delta(limit.within) > self.context.now;
-        if !is_often || past.flapping.is_some() {
+        // what holds others back is told each time
+        if !is_often || past.flapping.is_some() || finding.cause == Cause::Breaker {
             return;
         }
         past.flapping = Some(finding.severity);

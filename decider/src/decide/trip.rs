@@ -1,11 +1,12 @@
 //! One scan, or an account, would open more findings than can be true: one alert for all of them.
 
 use elava_schemas::{Action, Decision, DecisionId, DecisionState, ResourceKey, ScanId, Severity};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::case::{Case, Context, Metadata, Raise};
+use super::case::{Case, Context, LAST_OVER, Metadata, Raise};
+use super::telling::opened;
 use crate::account::{SORT, is_copy};
-use crate::finding::{Cause, Entry, Finding};
+use crate::finding::{Cause, Entry, Finding, fingerprint};
 
 /// Of an alarm that another partition has: after so many reminders nobody answers any more. Three months, by the hour.
 const REMINDERS_AT_MOST: u32 = 2200;
@@ -54,6 +55,10 @@ pub(crate) fn trip(tripped: &Tripped<'_>, before: &Entry, context: &Context<'_>)
         ("scan_id".to_owned(), scan.as_str().into()),
         ("suggestion".to_owned(), "Look at the account; `elava release` tells of each finding.".into()),
     ]);
+    let rule = tripped.rule();
+    let alarm = fingerprint(key, Cause::Breaker, None, Some(&rule));
+    let over = before.past.iter().find(|past| past.fingerprint == alarm).and_then(|past| past.transitions.last());
+    metadata.extend(over.map(|over| (LAST_OVER.to_owned(), json!(over))));
     let message = match *tripped {
         Tripped::Scan { sorts, resources, .. } => {
             metadata.extend(resources.map(|resources| ("scope_resources".to_owned(), json!(resources))));
@@ -68,7 +73,7 @@ pub(crate) fn trip(tripped: &Tripped<'_>, before: &Entry, context: &Context<'_>)
     case.raise(Raise {
         cause: Cause::Breaker,
         policy: None,
-        rule: Some(&tripped.rule()),
+        rule: Some(&rule),
         severity: Severity::Critical,
         action: Action::Alert,
         message,
@@ -81,12 +86,14 @@ pub(crate) fn trip(tripped: &Tripped<'_>, before: &Entry, context: &Context<'_>)
 
 /// The decisions by which a breaker's finding was told: approving any of them releases what it holds.
 pub(crate) fn told(finding: &Finding) -> impl Iterator<Item = DecisionId> {
-    let id = |state: DecisionState, parts: &[&str]| {
+    let last_over = finding.metadata.get(LAST_OVER).map(Value::to_string);
+    let id = move |state: DecisionState, parts: &[&str]| {
         let first = [finding.fingerprint.as_str(), state.as_str(), Action::Alert.as_str(), finding.caused_by.as_str()];
-        DecisionId::of(&[&first, parts].concat())
+        let last = last_over.as_deref();
+        DecisionId::of(&first.iter().chain(parts).copied().chain(last).collect::<Vec<_>>())
     };
     // of the reminders of an alarm that is elsewhere nothing is known here
     let reminders = if is_copy(finding) { REMINDERS_AT_MOST } else { finding.reminders };
-    let reminders = (1..=reminders).map(move |number| id(DecisionState::Reminder, &[&number.to_string()]));
-    std::iter::once(id(DecisionState::New, &[])).chain(reminders)
+    let first = id(opened(finding), &[]);
+    std::iter::once(first).chain((1..=reminders).map(move |number| id(DecisionState::Reminder, &[&number.to_string()])))
 }

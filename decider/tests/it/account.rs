@@ -43,6 +43,8 @@ struct World {
     killed: Killed,
     /// Whether all comes through a pipe.
     is_piped: bool,
+    /// The scan that all is of, instead of one for each region and time.
+    scan: Option<ScanId>,
 }
 
 impl World {
@@ -50,7 +52,7 @@ impl World {
         CLOCK.set("2026-01-01T00:00:00Z".parse().expect("a time"));
         let nothing = (BTreeMap::new(), Vec::new(), BTreeSet::new());
         let (state, told, sources) = nothing;
-        Self { decider: decider(), sequence: 0, state, told, sources, killed, is_piped: false }
+        Self { decider: decider(), sequence: 0, state, told, sources, killed, is_piped: false, scan: None }
     }
 
     /// A process of its own, which has no partition yet.
@@ -141,7 +143,8 @@ impl World {
                 let Message::Change(mut change) = message.clone() else { panic!("a change") };
                 change.resource_key.region = region.to_owned();
                 change.resource_key.id = format!("db-{number}");
-                change.scan_id = Some(ScanId::from(format!("{region} {}", CLOCK.get())));
+                let scan = || ScanId::from(format!("{region} {}", CLOCK.get()));
+                change.scan_id = Some(self.scan.clone().unwrap_or_else(scan));
                 change.detected_at = CLOCK.get();
                 change.id = ChangeId::of(&[region, &number.to_string(), &CLOCK.get().to_string()]);
                 partition = group_of_scope((&change.resource_key).into(), PARTITIONS);
@@ -155,8 +158,8 @@ impl World {
 
     /// A person answers the last alert. Every group hears it.
     fn answer(&mut self, verdict: Verdict) {
-        let decision_id =
-            self.told.iter().rev().find(|(told, _)| told.starts_with("alert An account")).expect("told").1.clone();
+        let alerts = self.told.iter().rev().filter(|(told, _)| told.contains("shows more than can be true"));
+        let decision_id = alerts.map(|(_, id)| id.clone()).next().expect("told");
         let approval = Approval {
             id: ApprovalId::of(&[decision_id.as_str()]),
             decision_id,
@@ -324,6 +327,36 @@ fn a_scan_that_is_too_much_is_counted_by_itself() {
     world.wait(MOMENT);
     let scan = ("alert One scan shows more than can be true; held back until somebody releases it", 1);
     assert_eq!(world.told(), of([scan, (DRIFT, 2)]));
+}
+
+/// What a scan shows late, after all that it had shown was over, is another alarm, with an answer of its own.
+#[test]
+fn a_scan_can_be_too_much_again() {
+    const SCAN: (&str, usize) = ("alert One scan shows more than can be true; held back until somebody releases it", 1);
+    const OVER: (&str, usize) = ("alert All that was held back is over", 1);
+    for killed in KILLED {
+        let mut world = World::new(killed);
+        world.scan = Some(ScanId::from("of this morning".to_owned()));
+        let mut ids = BTreeSet::new();
+        for number in 1..=2 {
+            world.tags_of(&REGIONS[..1], 6, "a=1", "");
+            world.wait(MOMENT);
+            ids.insert(world.told.first().expect("an alarm").1.clone());
+            assert_eq!(world.told(), of([SCAN]), "killed: {killed:?}");
+            world.tags_of(&REGIONS[..1], 6, "", "a=1");
+            world.wait(MINUTES);
+            ids.insert(world.told.first().expect("its end").1.clone());
+            assert_eq!(world.told(), of([OVER]), "killed: {killed:?}");
+            assert_eq!(ids.len(), 2 * number, "each is told by itself");
+        }
+        world.tags_of(&REGIONS[..1], 6, "a=1", "");
+        world.wait(MOMENT);
+        world.answer(Verdict::Approved);
+        world.told();
+        world.wait(MINUTES);
+        let told = world.told();
+        assert_eq!(told, of([("alert Released by ann", 1), (DRIFT, 6)]), "killed: {killed:?}");
+    }
 }
 
 #[test]

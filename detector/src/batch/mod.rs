@@ -11,11 +11,11 @@ mod versions;
 
 use chrono::TimeDelta;
 use elava_bus::Rejection;
-use elava_schemas::{Baseline, EarlierLife, Resource, Timestamp, micros};
+use elava_schemas::{Baseline, EarlierLife, Resource, ScanReport, Timestamp, micros};
 use hashbrown::{HashMap, HashSet};
 
 use crate::change::rfc3339;
-use crate::content::content_hash;
+use crate::content::{content_hash, scope_id};
 use crate::decode::{Line, Row};
 use crate::diff::Tracking;
 use crate::effects::Effects;
@@ -119,7 +119,8 @@ impl Work<'_> {
                     }
                     None => {}
                 },
-                Row::Report(report) => reports.push(report.scan_id.as_str()),
+                Row::Report(report) if self.may_have_ended(report) => reports.push(report.scan_id.as_str()),
+                Row::Report(_) => {}
                 Row::Recorded(_) => {}
             }
         }
@@ -130,6 +131,13 @@ impl Work<'_> {
             self.lives.extend(self.past.earlier_lives(&sorted(gone))?);
         }
         self.load(changed)
+    }
+
+    /// Whether only the history knows if this scan has been reported already.
+    fn may_have_ended(&self, report: &ScanReport) -> bool {
+        let index = &self.memory.index;
+        let scope = index.scope_by_id(scope_id((&report.scope).into()));
+        scope.is_some_and(|scope| index.scope(scope).may_have_ended(micros(report.started_at)))
     }
 
     fn load(&mut self, ids: HashSet<u64>) -> Result<(), HistoryError> {

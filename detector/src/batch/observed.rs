@@ -31,7 +31,8 @@ impl Work<'_> {
         });
         if let Some(scan_id) = scan_id {
             let seen = (observed.id, observed.raw);
-            if let Some(older) = self.memory.scans.saw(scope, scan_id, self.place(line), at, seen) {
+            let expected = self.memory.index.scope(scope).members.len();
+            if let Some(older) = self.memory.scans.saw(scope, scan_id, self.place(line), at, seen, expected) {
                 self.abandon(scope, older, line.page.sequence > self.applied);
             }
         }

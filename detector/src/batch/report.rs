@@ -35,7 +35,7 @@ impl Work<'_> {
         }
         let known = self.memory.index.scope_mut(scope);
         self.effects.journal.push(Undo::Scan { scope, scan: open.clone(), proved: known.proved });
-        known.end(scan);
+        known.end(scan, started_at);
         let ended = (scope_id((&report.scope).into()), report.scan_id.as_str().to_owned());
         if !new || self.ended_scans.contains(&ended) {
             return Ok(Ok(()));
@@ -137,7 +137,7 @@ impl Work<'_> {
     /// Gives up a scan that will get no report any more.
     pub(super) fn abandon(&mut self, scope: u32, scan: OpenScan, new: bool) {
         let known = self.memory.index.scope_mut(scope);
-        known.end(short_hash(&[&scan.id]));
+        known.end(short_hash(&[&scan.id]), scan.first_at);
         if new {
             self.effects.scans.push(ScanRow {
                 scan_id: scan.id.clone(),

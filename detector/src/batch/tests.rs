@@ -6,6 +6,7 @@ use elava_schemas::config::ChangeDetection;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::put_off::PutOff;
 use crate::store::{History, Records};
 
 fn at(minute: i64) -> Timestamp {
@@ -48,7 +49,7 @@ fn undone_effects_can_be_had_again() {
     let mut memory = Memory::default();
     let first = batch(1, &[seen("s1", "a", "x"), seen("s1", "b", "x"), report("s1", 1, 2)]);
     let mut stored = effects(&mut memory, &history, &first);
-    history.apply(&mut stored, &Records::default(), None).expect("stored");
+    history.apply(&mut stored, &Records::default(), None, &PutOff::default()).expect("stored");
 
     let second = [seen("s2", "a", "y"), report("s2", 5, 1), seen("s3", "c", "x"), seen("s3", "b", "x")];
     let second = batch(5, &second);
@@ -62,6 +63,6 @@ fn undone_effects_can_be_had_again() {
     assert_eq!(memory.index.len(), 2);
     let mut again = effects(&mut memory, &history, &second);
     assert_eq!(told(&again), expected);
-    history.apply(&mut again, &Records::default(), None).expect("stored");
+    history.apply(&mut again, &Records::default(), None, &PutOff::default()).expect("stored");
     assert!(effects(&mut memory, &history, &second).changes.is_empty(), "it is in the history now");
 }

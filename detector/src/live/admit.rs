@@ -45,7 +45,7 @@ impl VArrowScalar for Admit {
     }
 }
 
-fn admit(readers: &Readers, session: &str, text: &str) -> Option<String> {
+fn admit(readers: &Arc<Readers>, session: &str, text: &str) -> Option<String> {
     if let Some((moment, query)) = of_one_shard(text) {
         return said(readers.query_shard(session, query, moment));
     }

@@ -14,6 +14,7 @@ mod extension;
 mod judge;
 mod readers;
 mod results;
+mod threads;
 mod token;
 mod vocabulary;
 mod whole;

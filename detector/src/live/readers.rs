@@ -1,18 +1,21 @@
 //! Connections of our own on which readers' statements run.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use duckdb::{Connection, params};
+use elava_bus::panic_text;
 
 use super::args::LiveOptions;
 use super::judge::{Refusal, judge};
 use super::results::{ResultTable, Results};
+use super::threads::{Then, Threads};
 use super::vocabulary::Vocabulary;
 use super::whole::{Whole, at};
-use crate::watchdog::Watchdog;
+use crate::watchdog::{Watchdog, Watched};
 
 /// Statements that run at once.
 const AT_ONCE: usize = 4;
@@ -33,6 +36,7 @@ pub(crate) struct Readers {
     own: Mutex<Connection>,
     results: Mutex<Results>,
     vocabulary: Mutex<Vocabulary>,
+    threads: Threads,
     watchdog: Arc<Watchdog>,
 }
 
@@ -81,17 +85,19 @@ impl Readers {
             own: Mutex::new(connection.try_clone()?),
             results: Mutex::default(),
             vocabulary: Mutex::new(Vocabulary::load(connection)?),
+            threads: Threads::default(),
             watchdog: Watchdog::new(options.timeout),
         })
     }
 
     /// Runs a query and names the table that holds its result.
-    pub(super) fn query(&self, session: &str, query: &str) -> Result<ResultTable, Refusal> {
+    pub(super) fn query(self: &Arc<Self>, session: &str, query: &str) -> Result<ResultTable, Refusal> {
         let parsed = self.judge(query, None)?;
-        self.run(&self.people, session, |reader, table| match &self.whole {
-            None => create(reader, table, query),
+        let (readers, query) = (Arc::clone(self), query.to_owned());
+        self.run(&self.people, session, move |reader, table| match &readers.whole {
+            None => create(reader, table, &query),
             Some(whole) => {
-                let judge = |text: &str, result| self.judge(text, result).map(drop);
+                let judge = |text: &str, result| readers.judge(text, result).map(drop);
                 whole.answer(reader, &parsed, (Utc::now().timestamp_micros(), table), &judge)
             }
         })
@@ -100,15 +106,16 @@ impl Readers {
     /// Runs a query of another shard, which is about this one alone.
     pub(super) fn query_shard(&self, session: &str, query: &str, moment: i64) -> Result<ResultTable, Refusal> {
         self.judge(query, None)?;
-        self.run(&self.shards, session, |reader, table| at(reader, moment, || create(reader, table, query)))
+        let query = query.to_owned();
+        self.run(&self.shards, session, move |reader, table| at(reader, moment, || create(reader, table, &query)))
     }
 
     /// The rows, as JSON, of a question of ours that takes no part in any session.
-    pub(crate) fn question(&self, query: &str) -> Result<Vec<String>, String> {
+    pub(crate) fn question(self: &Arc<Self>, query: &str) -> Result<Vec<String>, String> {
         self.rows(query).map_err(|refusal| refusal.to_string())
     }
 
-    fn rows(&self, query: &str) -> Result<Vec<String>, Refusal> {
+    fn rows(self: &Arc<Self>, query: &str) -> Result<Vec<String>, Refusal> {
         // a session of its own: nothing else ends what it has asked
         let session = format!("question {}", QUESTIONS.fetch_add(1, Ordering::Relaxed));
         let table =
@@ -127,15 +134,18 @@ impl Readers {
     /// Explains `query`; `text` is the whole statement.
     pub(super) fn explain(&self, session: &str, text: &str, query: &str) -> Result<ResultTable, Refusal> {
         self.judge(query, None)?;
-        let explain = |reader: &Connection, table: ResultTable| {
-            let plan: Vec<(String, String)> =
-                reader.prepare(text)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+        let text = text.to_owned();
+        let explain = move |reader: &Connection, table: ResultTable| {
+            let plan: Vec<(String, String)> = reader
+                .prepare(&text)?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<Result<_, _>>()?;
             reader.execute_batch(&format!("CREATE TABLE {table} (explain_key VARCHAR, explain_value VARCHAR)"))?;
             plan.into_iter().try_for_each(|(key, value)| {
                 reader.execute(&format!("INSERT INTO {table} VALUES (?, ?)"), params![key, value]).map(drop)
             })
         };
-        self.run(&self.people, session, |reader, table| {
+        self.run(&self.people, session, move |reader, table| {
             explain(reader, table).map_err(|error: duckdb::Error| Refusal::of(&error))
         })
     }
@@ -144,8 +154,7 @@ impl Readers {
     fn judge(&self, query: &str, result: Option<ResultTable>) -> Result<String, Refusal> {
         let own = lock(&self.own);
         let failed = |error: duckdb::Error| Refusal::Failed(error.to_string());
-        let parsed: String =
-            own.query_row("SELECT json_serialize_sql(?::VARCHAR)", [query], |row| row.get(0)).map_err(failed)?;
+        let parsed: String = parse(&own, query).map_err(failed)?;
         let mut vocabulary = lock(&self.vocabulary);
         match judge(&parsed, &vocabulary, result) {
             // unless it has come since the last look
@@ -162,17 +171,29 @@ impl Readers {
         &self,
         pool: &Pool,
         session: &str,
-        work: impl FnOnce(&Connection, ResultTable) -> Result<(), Refusal>,
+        work: impl FnOnce(&Connection, ResultTable) -> Result<(), Refusal> + Send + 'static,
     ) -> Result<ResultTable, Refusal> {
         self.sweep(Some(session));
         let reader = pool.take()?;
-        let watched = self.watchdog.watch(reader.interrupt_handle(), Instant::now())?;
+        let thread = match self.threads.take() {
+            Ok(thread) => thread,
+            Err(error) => {
+                pool.give_back(reader);
+                return Err(Refusal::Failed(format!("no thread for the statement: {error}")));
+            }
+        };
         let table = lock(&self.results).add(session, Instant::now());
-        let done = work(&reader, table);
-        let ended = watched.ended();
-        drop(watched);
+        let watchdog = Arc::clone(&self.watchdog);
+        let work = move || {
+            let (done, then) = match watchdog.watch(reader.interrupt_handle(), Instant::now()) {
+                Ok(watched) => watch(watched, || work(&reader, table)),
+                Err(ended) => (Err(ended.into()), Then::Again),
+            };
+            ((reader, done), then)
+        };
+        let (reader, done) = self.threads.run(thread, work);
         pool.give_back(reader);
-        done.map(|()| table).map_err(|error| ended.map_or(error, Refusal::Ended))
+        done.map(|()| table)
     }
 
     /// Looks after what runs and what waits to be fetched.
@@ -203,6 +224,21 @@ impl Readers {
     pub(super) fn close(&self) {
         self.watchdog.close();
     }
+}
+
+/// What DuckDB's parser makes of a statement, as JSON. The question is planned once.
+fn parse(own: &Connection, query: &str) -> duckdb::Result<String> {
+    own.prepare_cached("SELECT json_serialize_sql(?::VARCHAR)")?.query_row([query], |row| row.get(0))
+}
+
+/// Runs a statement on this thread, as the watchdog lets it.
+fn watch(watched: Watched, work: impl FnOnce() -> Result<(), Refusal>) -> (Result<(), Refusal>, Then) {
+    watched.has_a_thread();
+    let done = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        Err(Refusal::Failed(format!("the statement panicked: {}", panic_text(panic.as_ref()))))
+    });
+    let done = done.map_err(|error| watched.ended().map_or(error, Refusal::Ended));
+    (done, if watched.leave() { Then::End } else { Then::Again })
 }
 
 fn create(reader: &Connection, table: ResultTable, query: &str) -> Result<(), Refusal> {

@@ -62,6 +62,16 @@ pub enum Query {
         #[serde(default)]
         baseline: bool,
     },
+    /// How many changes there were, sort by sort, span by span until now; the first look at a scope is left out.
+    ChangesOverTime {
+        /// Only from then on.
+        since: Timestamp,
+        /// How long a span is, in seconds: spans begin at whole multiples of it, weeks on Mondays (UTC).
+        step_seconds: u32,
+        /// Where.
+        #[serde(default)]
+        scope: ScopeFilter,
+    },
     /// What differs between two times.
     Diff {
         /// The earlier time.
@@ -84,6 +94,16 @@ pub enum Query {
         /// Only of this severity.
         #[serde(default)]
         severity: Option<String>,
+    },
+    /// How many violations were open, by severity, at several moments until now.
+    ViolationsOverTime {
+        /// The first moment.
+        since: Timestamp,
+        /// Seconds from one to the next.
+        step_seconds: u32,
+        /// Where.
+        #[serde(default)]
+        scope: ScopeFilter,
     },
     /// All that is known of one resource, in order.
     Audit {
@@ -228,7 +248,7 @@ pub enum CostBy {
 pub enum QueryError {
     /// It is not a question.
     #[error(
-        "not a query; known: resources, history, changes, diff, violations, audit, explain, cost, cost_over_time, flapping, exceptions, orphans, approvals, decisions, coverage, replay, replay_size, summary, storage"
+        "not a query; known: resources, history, changes, changes_over_time, diff, violations, violations_over_time, audit, explain, cost, cost_over_time, flapping, exceptions, orphans, approvals, decisions, coverage, replay, replay_size, summary, storage"
     )]
     Parse(#[source] serde_json::Error),
     /// The history failed.

@@ -25,12 +25,20 @@ impl Query {
                 let times = [instant(since.unwrap_or_default()), latest(*until)];
                 (include_str!("../store/queries/changes.sql"), scope.between(times, rest))
             }
+            Self::ChangesOverTime { since, step_seconds, scope } => {
+                let before = [instant(*since), number((*step_seconds).max(1))];
+                (include_str!("../store/queries/changes_over_time.sql"), scope.between(before, []))
+            }
             Self::Diff { from, to, scope } => {
                 (include_str!("../store/queries/diff.sql"), scope.between([instant(*from), latest(*to)], []))
             }
             Self::Violations { at, scope, severity } => {
                 let severity = [optional(severity.as_deref())];
                 (include_str!("../store/queries/violations.sql"), scope.between([latest(*at)], severity))
+            }
+            Self::ViolationsOverTime { since, step_seconds, scope } => {
+                let before = [instant(*since), number((*step_seconds).max(1))];
+                (include_str!("../store/queries/violations_over_time.sql"), scope.between(before, []))
             }
             Self::Audit { key } => (include_str!("../store/queries/audit.sql"), vec![text(key)]),
             Self::Explain { id } => (include_str!("../store/queries/explain.sql"), vec![text(id)]),

@@ -13,7 +13,7 @@ WITH meanings(table_name, column_name, meaning) AS (
     (NULL, 'local_id', 'The last part of the key: the id, percent-encoded'),
     (NULL, 'closed_in', 'Number of the transaction that closed it, see commits: what is closed later has a greater one'),
     ('storage', 'place', 'Where it stands among the others'),
-    ('storage', 'part', 'file, log, free, other, or a table; versions are current and closed together'),
+    ('storage', 'part', 'file, log, free, other, or a table; versions are current and closed together, lives the ended ones once more, by resource'),
     ('storage', 'rows', 'Its rows, where it is of a table'),
     ('storage', 'bytes', 'Its bytes on disk'),
     ('changes', 'id', 'A hash of what caused it: a replay makes the same id'),

@@ -2,7 +2,7 @@
 
 use duckdb::{Connection, params};
 
-use super::{HistoryError, Tried};
+use super::{HistoryError, Tried, lives};
 
 struct Migration {
     number: u32,
@@ -17,6 +17,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 3, name: "0003_retention", sql: include_str!("migrations/0003_retention.sql") },
     Migration { number: 4, name: "0004_fields", sql: include_str!("migrations/0004_fields.sql") },
     Migration { number: 5, name: "0005_approvals", sql: include_str!("migrations/0005_approvals.sql") },
+    Migration { number: 6, name: "0006_lives", sql: include_str!("migrations/0006_lives.sql") },
+    Migration { number: 7, name: "0007_json", sql: include_str!("migrations/0007_json.sql") },
 ];
 
 /// In order: later ones use earlier ones.
@@ -48,7 +50,7 @@ const DEFINITIONS: &[&str] = &[
 ];
 
 /// Of a file, and of no copy in another form.
-const FILE: &str = include_str!("views/storage.sql");
+const FILE: [&str; 2] = [include_str!("views/storage.sql"), include_str!("macros/history_by_resource.sql")];
 
 const LEDGER: &str = "
 CREATE TABLE IF NOT EXISTS migrations (number UINTEGER NOT NULL, name VARCHAR NOT NULL, applied_at TIMESTAMPTZ NOT NULL);
@@ -91,12 +93,15 @@ pub(crate) fn definitions() -> impl Iterator<Item = &'static str> {
 /// Views and macros, and beside every column what it means.
 fn define(connection: &Connection) -> duckdb::Result<()> {
     let transaction = connection.unchecked_transaction()?;
-    definitions().chain([FILE]).try_for_each(|sql| transaction.execute_batch(sql))?;
+    // what views and macros read; its columns are explained once others are
+    lives::make(&transaction)?;
+    definitions().chain(FILE).try_for_each(|sql| transaction.execute_batch(sql))?;
     let comments: Vec<String> = {
         let mut statement = transaction.prepare(include_str!("comments.sql"))?;
         statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<_>>()?
     };
     transaction.execute_batch(&comments.join(";"))?;
+    lives::make(&transaction)?;
     transaction.commit()
 }
 
@@ -135,7 +140,7 @@ mod tests {
         migrate(&connection).expect("a fresh database");
         connection.execute_batch("INSERT INTO migrations VALUES (999, 'x', now())").expect("a row");
         let error = migrate(&connection).expect_err("it is newer");
-        assert_eq!(error.to_string(), "the history is of a newer version (migration 999) than this build knows (5)");
+        assert_eq!(error.to_string(), "the history is of a newer version (migration 999) than this build knows (7)");
     }
 
     #[test]

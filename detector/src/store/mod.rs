@@ -3,6 +3,7 @@
 mod current;
 mod divide;
 mod fields;
+mod lives;
 mod migrate;
 mod read;
 mod records;
@@ -18,6 +19,7 @@ use duckdb::{AccessMode, Config, Connection, InterruptHandle};
 use crate::shard::{Shard, shards_of};
 
 pub(crate) use divide::Place;
+pub use lives::{Arranged, Pace};
 pub(crate) use migrate::definitions;
 pub(crate) use records::{Records, StoredViolation};
 pub(crate) use thin::{DayPlan, FileBytes, TypeCount};
@@ -239,9 +241,15 @@ impl History {
 
     /// Runs `work` on one moment of the history, which it does not change.
     pub(crate) fn snapshot<T, E: From<HistoryError>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        self.begin().tried("begin to read")?;
+        self.uncounted(work)
+    }
+
+    /// Runs `work` in one transaction that changes nothing but what is derived, if anything: what its commit says is not
+    /// doubted, and exports need not know of it.
+    fn uncounted<T, E: From<HistoryError>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        self.begin().tried("begin a transaction of")?;
         let done = work().and_then(|value| {
-            self.connection.execute_batch("COMMIT").tried("end reading")?;
+            self.connection.execute_batch("COMMIT").tried("end a transaction of")?;
             Ok(value)
         });
         if done.is_err() {

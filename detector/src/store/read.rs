@@ -103,8 +103,9 @@ impl History {
             let number = scope(row, 0, |scope| index.scope_number(scope))?;
             let scope = index.scope_mut(number);
             scope.proved = get::<Option<i64>>(row, 4)?.map(instant).transpose()?;
-            let ended: Vec<String> = read("ended scans", &get::<String>(row, 5)?)?;
-            ended.iter().for_each(|scan| scope.end(short_hash(&[scan])));
+            let latest = instant(get(row, 5)?)?;
+            let ended: Vec<String> = read("ended scans", &get::<String>(row, 6)?)?;
+            ended.iter().for_each(|scan| scope.end(short_hash(&[scan]), latest));
             Ok(())
         })?;
         self.each(include_str!("read_index.sql"), [], |row| {

@@ -14,7 +14,9 @@ WITH wanted AS MATERIALIZED (
 ), candidates AS MATERIALIZED (
     SELECT v.*
     FROM (
-        SELECT * FROM current WHERE valid_from >= make_timestamptz($since)
+        SELECT * REPLACE (attributes::VARCHAR AS attributes, relations::VARCHAR AS relations)
+        FROM current
+        WHERE valid_from >= make_timestamptz($since)
         UNION ALL
         SELECT * EXCLUDE (closed_in) FROM closed WHERE valid_to >= make_timestamptz($since)
     ) v

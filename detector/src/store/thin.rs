@@ -63,8 +63,9 @@ impl History {
         self.transaction(|| {
             let counts = self.plan(plan)?;
             if counts.iter().any(|count| count.removed > 0) {
-                let sql = plan.statement(include_str!("retention/remove.sql"));
-                self.connection.execute_batch(&sql).tried("thin")?;
+                for sql in [include_str!("retention/remove.sql"), include_str!("retention/by_resource.sql")] {
+                    self.connection.execute_batch(&plan.statement(sql)).tried("thin")?;
+                }
             }
             let remember = params![plan.rule.name, micros(plan.begins), micros(now)];
             let remembered = self.connection.execute(include_str!("retention/remember.sql"), remember);

@@ -1,5 +1,6 @@
 //! One batch's effects on the history: appended to temporary tables, then moved by set-based SQL.
 
+use duckdb::types::{TimeUnit, Value};
 use duckdb::{Appender, params};
 use elava_bus::{Rejection, Stream};
 use elava_schemas::{ResourceKey, Timestamp};
@@ -9,6 +10,7 @@ use super::{History, HistoryError, Records, Tried};
 use crate::change::Detected;
 use crate::content::{Hash, key_id};
 use crate::effects::{Effects, ScanRow};
+use crate::put_off::PutOff;
 use crate::version::{Version, json};
 
 /// Where the outbox and positions of a batch go; nowhere for a pipe.
@@ -42,15 +44,16 @@ macro_rules! way {
 pub(super) use way;
 
 impl History {
-    /// Stores what a batch of observations led to, what later stages said in it, and its position.
-    /// The changes learn what the history says of their resources.
+    /// Stores what a batch of observations led to, what later stages said in it, its position, and what was put off
+    /// before. The changes learn what the history says of their resources.
     pub(crate) fn apply(
         &self,
         effects: &mut Effects,
         records: &Records,
         progress: Option<&Progress>,
+        put_off: &PutOff,
     ) -> Result<(), HistoryError> {
-        if effects.is_empty() && records.is_empty() && progress.is_none() {
+        if effects.is_empty() && records.is_empty() && progress.is_none() && put_off.scans.is_empty() {
             return Ok(());
         }
         self.transaction(|| {
@@ -64,8 +67,10 @@ impl History {
                 };
                 self.write(&way!("touched"), || self.append("staged_touched", rows))?;
             }
+            self.write_scans(&put_off.scans)?;
             self.write_scans(&effects.scans)?;
             self.record(records)?;
+            self.advance_all(put_off.progress(progress))?;
             progress.map_or(Ok(()), |progress| self.advance(progress, effects))
         })
     }
@@ -121,28 +126,30 @@ impl History {
         })
     }
 
-    /// Ends of scans, one by one: they come one or two at a time, and a temporary table costs more than they do.
     fn write_scans(&self, scans: &[ScanRow]) -> Result<(), HistoryError> {
-        let write = |scan: &ScanRow| {
-            let mut statement = self.connection.prepare_cached(include_str!("apply/scans.sql"))?;
-            statement.execute(params![
-                scan.scan_id,
-                scan.scope.provider.as_str(),
-                scan.scope.account,
-                scan.scope.region,
-                scan.scope.kind,
-                scan.scope.filter,
-                micros(scan.started_at),
-                micros(scan.finished_at),
-                scan.outcome,
-                scan.observed,
-                scan.received,
-                scan.api_calls,
-                (!scan.errors.is_empty()).then(|| json(&scan.errors)),
-                if scan.proved { "proved" } else { "unknown" },
-            ])
+        if scans.is_empty() {
+            return Ok(());
+        }
+        let rows = |to: &mut Appender| scans.iter().try_for_each(|scan| append_scan(to, scan));
+        self.append("scans", rows).tried("write the ends of scans to")
+    }
+
+    /// Moves the positions of sources of which nothing else is to be stored or removed, at once: a statement costs more
+    /// than a row.
+    fn advance_all<'a>(&self, progress: impl Iterator<Item = &'a Progress>) -> Result<(), HistoryError> {
+        let row = |Progress { stream, partition, applied, resume, .. }: &Progress| {
+            format!("('{stream}', {partition}, {applied}, {resume})")
         };
-        scans.iter().try_for_each(|scan| write(scan).map(drop)).tried("write the ends of scans to")
+        let rows: Vec<String> = progress.map(row).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let statement = |sql: &str| self.connection.execute(&sql.replace("$rows", &rows.join(", ")), []);
+        let run = || {
+            let moved = statement(include_str!("apply/move_positions.sql"))?;
+            if moved == rows.len() { Ok(0) } else { statement(include_str!("apply/begin_positions.sql")) }
+        };
+        run().map(drop).tried("move the positions of")
     }
 
     /// Moves a position.
@@ -224,6 +231,26 @@ fn append_version(appender: &mut Appender, version: &Version) -> duckdb::Result<
         micros(end.map_or(*last_seen, |end| end.last_seen)),
         scan_id,
         end.map(|end| end.by.as_str()),
+    ])
+}
+
+fn append_scan(appender: &mut Appender, scan: &ScanRow) -> duckdb::Result<()> {
+    let at = |at: Timestamp| Value::Timestamp(TimeUnit::Microsecond, micros(at));
+    appender.append_row(params![
+        scan.scan_id,
+        scan.scope.provider.as_str(),
+        scan.scope.account,
+        scan.scope.region,
+        scan.scope.kind,
+        scan.scope.filter,
+        at(scan.started_at),
+        at(scan.finished_at),
+        scan.outcome,
+        scan.observed,
+        scan.received,
+        scan.api_calls,
+        (!scan.errors.is_empty()).then(|| json(&scan.errors)),
+        if scan.proved { "proved" } else { "unknown" },
     ])
 }
 

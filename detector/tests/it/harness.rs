@@ -76,8 +76,11 @@ impl Bench {
         page(self.sequence, rows)
     }
 
+    /// Gives it a batch, after which nothing comes for a while.
     pub(crate) fn handle(&self, batch: &Batch) -> Output {
-        self.block(self.stage().handle(batch)).expect("the history takes it")
+        let output = self.block(self.stage().handle(batch)).expect("the history takes it");
+        self.block(self.stage().settle(&batch.source)).expect("the history takes it");
+        output
     }
 
     /// One page a batch.

@@ -7,6 +7,7 @@ mod detect;
 mod export;
 mod harness;
 mod live;
+mod put_off;
 mod recorder;
 mod released;
 mod restart;

@@ -75,6 +75,21 @@ fn violations_open_change_and_close() {
         b | r1 | r2
     "#]]
     .assert_eq(&bench.sql("SELECT rule, opened_by, closed_by FROM violations ORDER BY ALL"));
+    // the severity is that of the last evaluation
+    let mut lines = String::new();
+    for since in ["2026-01-01T00:01:30Z", "2026-01-01T00:03:00Z", "2026-01-01T00:04:30Z"] {
+        let question = json!({"query": "violations_over_time", "since": since, "step_seconds": u32::MAX});
+        for row in bench.ask(&question) {
+            lines += &format!("{} {} {}\n", row["as_of"], row["severity"], row["violations"]);
+        }
+    }
+    expect![[r#"
+        "2026-01-01T00:01:30.000000Z" "critical" 1
+        "2026-01-01T00:01:30.000000Z" "info" 1
+        "2026-01-01T00:03:00.000000Z" "critical" 1
+        "2026-01-01T00:04:30.000000Z" null 0
+    "#]]
+    .assert_eq(&lines);
     expect![[r#"
         r3 | division by zero
     "#]]

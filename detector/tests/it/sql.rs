@@ -184,6 +184,33 @@ fn questions_by_message_and_by_file_have_the_same_answers() {
     "#]]
     .assert_eq(&changes.iter().map(line).collect::<String>());
 
+    let hourly = bench.ask(&json!({
+        "query": "changes_over_time", "since": "2025-12-31T00:00:00Z", "step_seconds": 3600,
+    }));
+    let line = |row: &serde_json::Value| format!("{} {} {}\n", row["begins_at"], row["type"], row["changes"]);
+    expect![[r#"
+        "2026-01-01T00:00:00.000000Z" "appeared" 1
+        "2026-01-01T00:00:00.000000Z" "disappeared" 1
+        "2026-01-01T00:00:00.000000Z" "modified" 1
+        "2026-01-01T00:00:00.000000Z" "tag_drift" 2
+    "#]]
+    .assert_eq(&hourly.iter().map(line).collect::<String>());
+    // 2025-12-29 was a Monday
+    let weekly = bench.ask(&json!({
+        "query": "changes_over_time", "since": "2026-01-01T00:12:00Z", "step_seconds": 604_800,
+        "scope": {"type": "ec2:*"},
+    }));
+    expect![[r#"
+        "2025-12-29T00:00:00.000000Z" "appeared" 1
+        "2025-12-29T00:00:00.000000Z" "disappeared" 1
+        "2025-12-29T00:00:00.000000Z" "tag_drift" 1
+    "#]]
+    .assert_eq(&weekly.iter().map(line).collect::<String>());
+    let elsewhere = json!({
+        "query": "changes_over_time", "since": "2026-01-01T00:00:00Z", "step_seconds": 3600, "scope": {"account": "none"},
+    });
+    assert_eq!(bench.ask(&elsewhere), [] as [serde_json::Value; 0]);
+
     for (query, rows) in [
         (json!({"query": "changes", "baseline": true}), 7),
         (json!({"query": "history", "key": "i-1"}), 3),

@@ -31,10 +31,13 @@ async fn a_day_of_operations() {
         scans(&url, "us-east-1").await.0 >= 13 && scans(&url, "eu-west-1").await.0 >= 13
     })
     .await;
+    // seen before and after, not in between: what is on its way between two states is seen so, or not, by chance
+    pipeline.kill("observer");
     for step in ["launch", "drift", "open-ssh", "delete-blessed", "orphan", "resize"] {
         moto.estate(step);
     }
     let complete = scans(&url, "us-east-1").await.0;
+    observe(&mut pipeline, &moto);
     until("two more looks at everything", async || scans(&url, "us-east-1").await.0 >= complete + 26).await;
 
     let body = r#"{"region":"eu-west-1","mode":"error"}"#;

@@ -16,6 +16,7 @@ mod policies;
 mod rebuild;
 mod same;
 mod shards;
+mod together;
 mod traces;
 
 use std::time::{Duration, Instant};

@@ -48,7 +48,7 @@ const RUN: &[Example] = &[
     ("nats req elava.detector.status", &["\"ready, 16 of 16 partitions\"", "observer\t", "notifier\t", "\tready"]),
     (
         "nats stream report",
-        &["KV_elava_leases", "elava.decision.*.*.*.*", "detector-15", "Unprocessed Messages: 0", "group.notifier.15"],
+        &["KV_elava_leases", "elava.decision.*.*.*.*", "detector-00", "Unprocessed Messages: 0", "group.notifier.15"],
     ),
     ("nats sub 'elava.decision.*.*", &["open to the internet on port 22", " ec2:security-group"]),
     ("nats pub -J elava.observation.aws.123456789012.us-east-1.ec2:volume", &["Stored in Stream: OBSERVATION"]),

@@ -87,7 +87,21 @@ fn answers(by_name: &[&str], in_sql: &[&str]) -> Vec<(String, Vec<String>)> {
         answer.iter_mut().for_each(|line| *line = without_our_clock(line));
         (question.join(" "), answer)
     });
-    named.chain(statements(in_sql)).collect()
+    named.chain(statements(in_sql)).chain([numbers(by_name)]).collect()
+}
+
+/// The big numbers of a report, which asks what no other command does, too.
+fn numbers(by_name: &[&str]) -> (String, Vec<String>) {
+    let page = lines(&["report", "--since", "1d"], by_name);
+    // how the cost went depends on when it is asked
+    let tiles = page.iter().filter(|line| line.contains("class=\"tile\"") && !line.contains("monthly cost"));
+    ("report".to_owned(), tiles.map(|line| without_times(line)).collect())
+}
+
+/// Without what looks like a time: `2026-11-29 07:12`.
+fn without_times(line: &str) -> String {
+    let is_time = |part: &str| part.contains(':') || part.matches('-').count() == 2;
+    line.split([' ', '<', '>']).filter(|part| !is_time(part)).collect::<Vec<_>>().join(" ")
 }
 
 /// The statements alone.

@@ -35,7 +35,7 @@ pub struct CostArgs {
     scope: Scope,
 }
 
-fn parse_by(text: &str) -> Result<CostBy, String> {
+pub(super) fn parse_by(text: &str) -> Result<CostBy, String> {
     match text {
         "provider" => Ok(CostBy::Provider),
         "account" => Ok(CostBy::Account),

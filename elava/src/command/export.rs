@@ -49,7 +49,7 @@ impl ExportArgs {
     /// [`CommandError`].
     pub async fn run(self) -> Result<(), CommandError> {
         let begun = Instant::now();
-        let rows = match &self.from.db {
+        let rows = match &self.from.place.db {
             Some(db) => block_in_place(|| self.copy(db))?,
             None => self.ask().await?,
         };
@@ -62,7 +62,7 @@ impl ExportArgs {
     /// Has the running detectors export, each its share.
     async fn ask(&self) -> Result<Vec<Row>, CommandError> {
         let body = ExportRequest { to: self.to.clone(), format: self.format };
-        let client = Client::connect(&self.from.nats.options()).await?;
+        let client = Client::connect(&self.from.place.nats.options()).await?;
         let shards = client.groups("detector").await?.values().map(|group| group.groups).max().unwrap_or(1);
         if shards == 1 {
             return self.ask_one(EXPORT_SUBJECT, &body).await;

@@ -17,6 +17,7 @@ pub mod history;
 pub mod nats;
 pub mod orphans;
 pub mod replay;
+pub mod report;
 pub mod resources;
 pub mod scan;
 pub mod status;
@@ -49,6 +50,14 @@ pub enum CommandError {
     /// The answer cannot be written.
     #[error("cannot write to standard output")]
     Write(#[from] std::io::Error),
+    /// The file cannot be written.
+    #[error("cannot write {file}")]
+    File {
+        /// Which file.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// There is no export.
     #[error(transparent)]
     Export(#[from] elava_detector::export::ExportError),

@@ -25,8 +25,8 @@ impl StatusArgs {
     /// [`CommandError`].
     pub async fn run(self) -> Result<(), CommandError> {
         let from = &self.from;
-        if from.db.is_none() {
-            let client = Client::connect(&from.nats.options()).await?;
+        if from.place.db.is_none() {
+            let client = Client::connect(&from.place.nats.options()).await?;
             let columns = ["stage", "reads", "state", "partitions", "pending", "in_progress"];
             show::rows(&stages(&client.progress().await?), &columns, from.format(), "no stage has run yet")?;
             let columns = ["stage", "instance", "partitions", "state", "since"];
@@ -46,7 +46,7 @@ fn stages(progress: &[Progress]) -> Vec<Row> {
     let mut rows: BTreeMap<(&str, &str), (u64, u64, u64, u64)> = BTreeMap::new();
     for one in progress {
         let row = rows.entry((&one.stage, &one.stream)).or_default();
-        row.0 += 1;
+        row.0 += u64::from(one.partitions);
         row.1 += u64::from(one.reading);
         row.2 += one.pending;
         row.3 += one.in_progress;

@@ -48,5 +48,5 @@ WITH ended AS (
     FROM judged
     WINDOW life AS (PARTITION BY resource_id ORDER BY valid_from, valid_to, place)
 )
-SELECT place, type, goes, valid_to, closed_in, max(valid_to) OVER (PARTITION BY resource_id, run) AS extended_to
+SELECT place, resource_id, type, goes, valid_to, closed_in, max(valid_to) OVER (PARTITION BY resource_id, run) AS extended_to
 FROM runs;

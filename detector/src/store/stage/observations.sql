@@ -3,7 +3,7 @@ CREATE OR REPLACE TEMP TABLE staged_versions (
     resource_id UBIGINT, version UHUGEINT, provider VARCHAR, account VARCHAR, region VARCHAR, type VARCHAR,
     scope VARCHAR, local_id VARCHAR, name VARCHAR, arn VARCHAR, status VARCHAR, tags VARCHAR,
     tags_carried BOOLEAN, created_at BIGINT, monthly_cost_usd DOUBLE, monthly_cost_source VARCHAR,
-    attributes VARCHAR, relations VARCHAR, valid_from BIGINT, valid_to BIGINT, first_seen BIGINT,
+    attributes JSON, relations JSON, valid_from BIGINT, valid_to BIGINT, first_seen BIGINT,
     last_seen BIGINT, scan_id VARCHAR, ended_by VARCHAR
 );
 CREATE OR REPLACE TEMP TABLE staged_changes (

@@ -5,8 +5,7 @@ SELECT
     version_text(c.version) AS version,
     c.name, c.arn, c.status, c.tags, c.tags_carried, c.created_at,
     c.monthly_cost_usd, c.monthly_cost_source,
-    c.attributes::JSON AS attributes,
-    c.relations::JSON AS relations,
+    c.attributes, c.relations,
     c.valid_from, c.valid_to, c.first_seen, c.last_seen, c.scan_id, c.ended_by, c.resource_id
 FROM current c;
 COMMENT ON VIEW resources IS 'Every resource that exists now';

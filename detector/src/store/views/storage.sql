@@ -6,6 +6,8 @@ WITH file AS (
 ), segments AS (
     SELECT 'versions' AS part, block_id, additional_block_ids FROM pragma_storage_info('current')
     UNION ALL SELECT 'versions', block_id, additional_block_ids FROM pragma_storage_info('closed')
+    UNION ALL SELECT 'lives', block_id, additional_block_ids FROM pragma_storage_info('lives.ended')
+    UNION ALL SELECT 'lives', block_id, additional_block_ids FROM pragma_storage_info('lives.next')
     UNION ALL SELECT 'keys', block_id, additional_block_ids FROM pragma_storage_info('keys')
     UNION ALL SELECT 'changes', block_id, additional_block_ids FROM pragma_storage_info('changes')
     UNION ALL SELECT 'scans', block_id, additional_block_ids FROM pragma_storage_info('scans')
@@ -23,6 +25,7 @@ WITH file AS (
     SELECT part, (sum(share) * any_value(file.block_size))::BIGINT AS bytes FROM shares, file GROUP BY part
 ), counts(part, rows) AS (
     SELECT 'versions', (SELECT count(*) FROM current) + (SELECT count(*) FROM closed)
+    UNION ALL SELECT 'lives', (SELECT count(*) FROM lives.ended) + (SELECT count(*) FROM lives.next)
     UNION ALL SELECT 'keys', count(*) FROM keys
     UNION ALL SELECT 'changes', count(*) FROM changes
     UNION ALL SELECT 'scans', count(*) FROM scans

@@ -88,3 +88,36 @@ fn many_readers_wait_for_each_other() {
         client.answer().expect("its turn came");
     }
 }
+
+/// The threads of this process: name and niceness.
+#[cfg(target_os = "linux")]
+fn threads() -> Vec<(String, i32)> {
+    let threads = std::fs::read_dir("/proc/self/task").expect("threads");
+    let stat = |thread: std::io::Result<std::fs::DirEntry>| {
+        // some end meanwhile
+        let stat = std::fs::read_to_string(thread.ok()?.path().join("stat")).ok()?;
+        let (name, fields) = stat.split_once('(')?.1.rsplit_once(") ")?;
+        Some((name.to_owned(), fields.split(' ').nth(16)?.parse().ok()?))
+    };
+    threads.filter_map(stat).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_long_statement_lets_detection_go_first() {
+    let served = Served::new(LIMIT);
+    let mut client = served.client();
+    let before = threads().iter().map(|(_, nice)| *nice).min().expect("this one");
+    client.begin_remote("SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE hash(a.range, b.range) = 1");
+    let waiting = std::thread::spawn(move || client.answer());
+    let mut was_lowered = false;
+    while !waiting.is_finished() {
+        for (name, nice) in threads() {
+            was_lowered |= name == "statement" && nice > before;
+            assert!(name == "statement" || name == "arranger" || nice == before, "{name} is lowered");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(was_lowered);
+    waiting.join().expect("it waited").expect_err("it is endless");
+}

@@ -12,11 +12,11 @@ use serde_json::json;
 use super::{at, decided, ended, executed, hour, judged, record, rule, thin};
 use crate::harness::{Bench, SOURCE, changes, rows, seen};
 
-const IDS: [&str; 3] = ["i-0", "i-1", "i-2"];
+pub(super) const IDS: [&str; 3] = ["i-0", "i-1", "i-2"];
 
 /// Something that happens to one of three resources.
 #[derive(Clone, Debug)]
-enum Event {
+pub(super) enum Event {
     Observed {
         id: usize,
         status: u8,
@@ -39,7 +39,7 @@ enum Event {
 }
 
 /// What happens, and how many hours after what happened before: often at once, often at midnight.
-fn story(most: usize) -> impl Strategy<Value = Vec<(i64, Event)>> {
+pub(super) fn story(most: usize) -> impl Strategy<Value = Vec<(i64, Event)>> {
     let event = prop_oneof![
         8 => (0..3_usize, 0..4_u8).prop_map(|(id, status)| Event::Observed { id, status }),
         1 => (0..3_usize).prop_map(|id| Event::Scanned { id }),
@@ -52,18 +52,18 @@ fn story(most: usize) -> impl Strategy<Value = Vec<(i64, Event)>> {
 }
 
 /// Tells a detector, and what came of it.
-struct Teller {
-    bench: Bench,
+pub(super) struct Teller {
+    pub(super) bench: Bench,
     hours: i64,
     last: Option<(String, Change)>,
 }
 
 impl Teller {
-    fn over(bench: Bench, hours: i64) -> Self {
+    pub(super) fn over(bench: Bench, hours: i64) -> Self {
         Self { bench, hours, last: None }
     }
 
-    fn tell(&mut self, story: &[(i64, Event)]) -> Vec<Change> {
+    pub(super) fn tell(&mut self, story: &[(i64, Event)]) -> Vec<Change> {
         let mut told = Vec::new();
         for (number, (hours, event)) in story.iter().enumerate() {
             self.hours += hours;

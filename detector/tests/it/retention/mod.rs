@@ -1,6 +1,7 @@
 //! Old versions go by the configured policy, and nothing else does.
 
 mod any_history;
+mod by_resource;
 mod example;
 mod running;
 

@@ -1,0 +1,201 @@
+//! Ended versions once more, sorted by resource. `closed` has them in order of their end, so that a time is found
+//! quickly; the versions of one resource lie in as many places there as it has, and each costs a vector of two thousand
+//! rows of every column. Here they lie together.
+//!
+//! Made of `closed`, a step at a time: what was closed since is taken in and sorted by itself; once that has become
+//! much, all rows are sorted as one, slice by slice, into a table that takes the place of the other. `lives.state` says
+//! how far that is, and changes with each step in one transaction. The steps run beside detection, on a connection of
+//! their own; only retention changes these tables too, and takes turns.
+
+use duckdb::{Connection, params};
+
+use super::read::get;
+use super::{History, HistoryError, Tried};
+
+/// How many rows are sorted at a time. They are 50 MB, which DuckDB's memory has room for.
+const TOGETHER: u64 = 32_768;
+/// Rows wait in `closed` until there are so many of them,
+const FEW: u64 = 8192;
+/// or until they are this part of all, and there are [`TOGETHER`] at most.
+const PART_THAT_WAITS: u64 = 64;
+/// All rows are sorted as one when those that came since are this part of them,
+const PART_THAT_IS_MUCH: u64 = 8;
+/// and so many times what is taken in at once.
+const TAKEN_IN: u64 = 4;
+
+/// How much is done in a step of sorting ended versions by resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Rows that wait at least.
+    pub few: u64,
+    /// Rows that are sorted at a time, at most; ties of time apart.
+    pub together: u64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { few: FEW, together: TOGETHER }
+    }
+}
+
+/// What a step of sorting ended versions by resource has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arranged {
+    /// Took in what was closed since.
+    TookIn(u64),
+    /// Began to sort all as one, in so many slices.
+    Began(u32),
+    /// Sorted a slice.
+    Sorted,
+    /// Put what was sorted in its place.
+    Swapped,
+}
+
+/// The row of `lives.state`.
+struct State {
+    closed_in: u64,
+    until: String,
+    sorted: u64,
+    added: u64,
+    slices: u32,
+    slice: u32,
+    rows_before: u64,
+}
+
+const TABLES: [(&str, &str); 2] = [
+    ("ended", "Versions that have ended, by resource; read the macro history"),
+    ("next", "What is to take the place of lives.ended, while it is being made"),
+];
+
+/// Makes the tables where they are missing.
+pub(super) fn make(connection: &Connection) -> duckdb::Result<()> {
+    for (name, what) in TABLES {
+        connection.execute_batch(&include_str!("create.sql").replace("$name", name).replace("$what", what))?;
+    }
+    let mut statement = connection.prepare(include_str!("comments.sql"))?;
+    let comments: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<_>>()?;
+    connection.execute_batch(&comments.join(";"))
+}
+
+impl History {
+    /// Does the next step; `None` when nothing is to be done.
+    pub(crate) fn arrange(&self, pace: Pace) -> Result<Option<Arranged>, HistoryError> {
+        self.uncounted(|| self.step(pace))
+    }
+
+    fn step(&self, pace: Pace) -> Result<Option<Arranged>, HistoryError> {
+        let state = self.lives_state()?;
+        let all = state.sorted + state.added;
+        if let Some(rows) = self.take_in(&state, (all / PART_THAT_WAITS).clamp(pace.few, pace.together), pace)? {
+            return Ok(Some(Arranged::TookIn(rows)));
+        }
+        if state.slices > 0 {
+            return if state.slice < state.slices { self.sort(&state) } else { self.swap(&state) }.map(Some);
+        }
+        if state.added < (state.sorted / PART_THAT_IS_MUCH).max(TAKEN_IN * pace.few) {
+            return Ok(None);
+        }
+        let slices = u32::try_from(all.div_ceil(pace.together)).unwrap_or(u32::MAX);
+        let begin = || {
+            self.connection.execute_batch("DROP TABLE IF EXISTS lives.next")?;
+            make(&self.connection)?;
+            self.connection.execute(include_str!("begin.sql"), params![slices])
+        };
+        begin().tried("begin to sort")?;
+        Ok(Some(Arranged::Began(slices)))
+    }
+
+    /// Takes in the next rows of `closed`, where at least `wanted` wait; how many there were.
+    fn take_in(&self, state: &State, wanted: u64, pace: Pace) -> Result<Option<u64>, HistoryError> {
+        let Some(least) = self.end_of(state, wanted)? else { return Ok(None) };
+        // of no more than that, all that is there: what is closed later is closed in a later transaction
+        let (closed_in, until) = match self.end_of(state, pace.together)? {
+            Some(end) => end,
+            None => (self.commits()?.max(least.0), "infinity".to_owned()),
+        };
+        let sql = state
+            .statement(include_str!("take_in.sql"))
+            .replace("$to_closed_in", &closed_in.to_string())
+            .replace("$to_until", &until);
+        let rows = self.connection.execute(&sql, []).tried("sort")? as u64;
+        let took_in = self.connection.execute(include_str!("took_in.sql"), params![closed_in, until, rows]);
+        took_in.tried("sort")?;
+        Ok(Some(rows))
+    }
+
+    /// Where the first so many rows end that are still to be taken in; `None` where there are fewer.
+    fn end_of(&self, state: &State, many: u64) -> Result<Option<(u64, String)>, HistoryError> {
+        let sql = state.statement(include_str!("tail.sql")).replace("$many", &many.to_string());
+        let mut statement = self.connection.prepare(&sql).tried("query")?;
+        let mut rows = statement.query([]).tried("query")?;
+        rows.next().tried("read")?.map(|row| Ok((get(row, 0)?, get(row, 1)?))).transpose()
+    }
+
+    fn sort(&self, state: &State) -> Result<Arranged, HistoryError> {
+        let (first, last) = part(state.slice, state.slices);
+        let sql = state
+            .statement(include_str!("slice.sql"))
+            .replace("$first", &first.to_string())
+            .replace("$last", &last.to_string());
+        self.connection.execute_batch(&sql).tried("sort")?;
+        self.connection.execute_batch("UPDATE lives.state SET slice = slice + 1").tried("sort")?;
+        Ok(Arranged::Sorted)
+    }
+
+    fn swap(&self, state: &State) -> Result<Arranged, HistoryError> {
+        let swap = || {
+            let sorted = "SELECT count(*) FROM lives.next";
+            let sorted: u64 = self.connection.query_row(sorted, [], |row| row.get(0))?;
+            let added = self.connection.execute(&state.statement(include_str!("rest.sql")), [])? as u64;
+            self.connection.execute_batch(include_str!("swap.sql"))?;
+            make(&self.connection)?;
+            self.connection.execute(include_str!("swapped.sql"), params![sorted, added])
+        };
+        swap().tried("put in order")?;
+        Ok(Arranged::Swapped)
+    }
+
+    fn lives_state(&self) -> Result<State, HistoryError> {
+        let state = self.connection.query_row(include_str!("state.sql"), [], |row| {
+            Ok(State {
+                closed_in: row.get(0)?,
+                until: row.get(1)?,
+                sorted: row.get(2)?,
+                added: row.get(3)?,
+                slices: row.get(4)?,
+                slice: row.get(5)?,
+                rows_before: row.get(6)?,
+            })
+        });
+        state.tried("read")
+    }
+}
+
+impl State {
+    fn statement(&self, sql: &str) -> String {
+        sql.replace("$closed_in", &self.closed_in.to_string())
+            .replace("$until", &self.until)
+            .replace("$rows_before", &self.rows_before.to_string())
+    }
+}
+
+/// The first and the last number of a resource that belong to this one of so many slices.
+fn part(slice: u32, slices: u32) -> (u64, u64) {
+    let begin = |slice: u32| (u128::from(slice) << 64) / u128::from(slices);
+    let number = |number: u128| u64::try_from(number).unwrap_or(u64::MAX);
+    (number(begin(slice)), number(begin(slice + 1) - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_are_all_numbers_once() {
+        for slices in [1, 3, 64, 1000] {
+            let parts: Vec<_> = (0..slices).map(|slice| part(slice, slices)).collect();
+            assert_eq!((parts[0].0, parts[parts.len() - 1].1), (0, u64::MAX), "{slices}");
+            assert!(parts.windows(2).all(|pair| pair[0].1 + 1 == pair[1].0), "{slices}");
+        }
+    }
+}

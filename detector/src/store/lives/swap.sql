@@ -1,0 +1,3 @@
+ALTER TABLE lives.ended RENAME TO last;
+ALTER TABLE lives.next RENAME TO ended;
+DROP TABLE lives.last;

@@ -1,0 +1,30 @@
+-- The macro of the same name in versions.sql, of a file that has its ended versions by resource: it reads them where
+-- they lie together. What is not there yet is in closed, behind where `lives.state` says. What all versions have in
+-- common is of keys: each column that is opened costs a vector of it.
+CREATE OR REPLACE MACRO history(key_or_id) AS TABLE
+WITH meant AS MATERIALIZED (
+    SELECT n.*, s.closed_in, s.until
+    FROM named(key_or_id) n CROSS JOIN lives.state s
+)
+SELECT
+    v.key, v.provider, v.account, v.region, v.type, v.id,
+    version_text(v.version) AS version,
+    v.name, v.arn, v.status, v.tags, v.tags_carried, v.created_at,
+    v.monthly_cost_usd, v.monthly_cost_source,
+    v.attributes::JSON AS attributes,
+    v.relations::JSON AS relations,
+    v.valid_from, v.valid_to, v.first_seen, v.last_seen, v.scan_id, v.ended_by, v.resource_id
+FROM (
+    SELECT m.*, c.* EXCLUDE (resource_id, provider, account, region, type)
+    FROM current c JOIN meant m ON m.resource_id = c.resource_id
+    UNION ALL
+    SELECT m.*, c.* EXCLUDE (resource_id, provider, account, region, type, closed_in)
+    FROM closed c JOIN meant m ON m.resource_id = c.resource_id AND c.closed_in >= m.closed_in
+    WHERE c.closed_in > m.closed_in OR c.valid_to > m.until
+    UNION ALL
+    SELECT m.*, e.* EXCLUDE (resource_id, provider, account, region, type)
+    FROM lives.ended e JOIN meant m ON m.resource_id = e.resource_id
+) v
+ORDER BY key, valid_from, valid_to NULLS LAST;
+COMMENT ON MACRO TABLE history IS
+'Every version of one resource, given its key or its bare id, oldest first: columns of versions';
