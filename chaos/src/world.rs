@@ -25,7 +25,7 @@ use crate::receiver::Receiver;
 /// How often what is over is undone, and who has ended is started again.
 const TICK: Duration = Duration::from_millis(50);
 /// How long nothing must happen: what a scan has opened is told when it has settled.
-const QUIET: Duration = Duration::from_secs(2);
+const QUIET: Duration = Duration::from_secs(5);
 /// How often the server is asked how far the stages are: to ask costs it something.
 const ASK: Duration = Duration::from_millis(200);
 /// How long a question to the server may take: it may be frozen, or starting.

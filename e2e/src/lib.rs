@@ -18,7 +18,7 @@ pub use bins::{binary, free_port, tool};
 pub use collector::{Collector, SeenSpan};
 pub use elava_harness::{Server, Signal, checkout};
 pub use history::{changes, decisions, dump, scalar};
-pub use messages::{Heard, publish, publish_raw, stored};
+pub use messages::{Heard, publish, publish_raw, stored, streams, waits};
 pub use moto::Moto;
 pub use nats::{guarded, key, server};
 pub use pipeline::{Pipeline, STAGES, pipe};
@@ -28,7 +28,7 @@ pub use stand_in::StandIn;
 
 use std::time::{Duration, Instant};
 
-/// Waits until `done`, for at most three minutes: where tests run, others may run too.
+/// Waits until `done`, for at most ten minutes: where tests run, others may run too.
 ///
 /// # Panics
 /// When it takes longer.
@@ -36,7 +36,7 @@ pub async fn until<F: AsyncFn() -> bool>(what: &str, done: F) {
     let begun = Instant::now();
     let mut pause = Duration::from_millis(50);
     while !done().await {
-        assert!(begun.elapsed() < Duration::from_secs(180), "{what} did not happen within three minutes");
+        assert!(begun.elapsed() < Duration::from_secs(600), "{what} did not happen within ten minutes");
         tokio::time::sleep(pause).await;
         // asking costs those that are asked
         pause = (pause * 5 / 4).min(Duration::from_millis(500));

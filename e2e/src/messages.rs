@@ -1,6 +1,9 @@
 //! Putting messages on the bus and reading what is stored there.
 
-use async_nats::{Client, Subscriber, jetstream};
+use std::time::Duration;
+
+use async_nats::jetstream::context::{Context, ContextBuilder};
+use async_nats::{Client, ConnectOptions, Subscriber};
 use clap::Parser;
 use elava_bus::Sink;
 use elava_bus::cli::StageArgs;
@@ -26,6 +29,19 @@ pub async fn publish(url: &str, lines: &[String]) {
     sink.flush().await.expect("stores");
 }
 
+/// How long the server may take to answer: where tests run, others may run too.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The server's streams.
+///
+/// # Panics
+/// When it is not there.
+pub async fn streams(url: &str) -> Context {
+    let connect = ConnectOptions::new().connection_timeout(PATIENCE).request_timeout(Some(PATIENCE));
+    let client = connect.connect(url).await.expect("connects");
+    ContextBuilder::new().timeout(PATIENCE).ack_timeout(PATIENCE).build(client)
+}
+
 /// Publishes one body as any NATS client would, without a header, and waits until it is stored.
 ///
 /// # Panics
@@ -40,10 +56,26 @@ pub async fn publish_raw(url: &str, subject: &str, body: Vec<u8>) {
 /// # Panics
 /// When the stream cannot be read.
 pub async fn stored(url: &str, stream: &str, filter: &str) -> Vec<Value> {
-    let js = jetstream::new(async_nats::connect(url).await.expect("connects"));
+    let js = streams(url).await;
     let mut rows = Vec::new();
     elava_harness::rows(&js, stream, filter, |row| rows.push(row)).await.expect("the stream can be read");
     rows
+}
+
+/// Whether something waits for a moment to come, all that is to be read having been: a finding for more of its scan, a
+/// message for more of the same. It is stored before what led to it is acknowledged.
+///
+/// # Panics
+/// When the state of the stages cannot be read.
+pub async fn waits(url: &str) -> bool {
+    let mut waits = false;
+    let read = elava_harness::messages(&streams(url).await, "KV_elava_state", "$KV.elava_state.>", 1, |_, message| {
+        let (key, value) = (message.subject.as_str(), String::from_utf8_lossy(&message.payload));
+        let settles = value.contains("\"settling\":{") || (key.ends_with(".judgement") && !value.is_empty());
+        waits |= settles || (key.contains(".held.") && !value.is_empty());
+    });
+    read.await.expect("the state can be read");
+    waits
 }
 
 /// What is published from now on, heard as it comes: sooner than what is stored can be asked for.
@@ -68,11 +100,11 @@ impl Heard {
     /// Waits for the next message with this text.
     ///
     /// # Panics
-    /// When none comes within three minutes.
+    /// When none comes within ten minutes.
     pub async fn text(&mut self, sought: &str) {
         let next = async {
             while !String::from_utf8_lossy(&self.messages.next().await.expect("a message").payload).contains(sought) {}
         };
-        tokio::time::timeout(std::time::Duration::from_secs(180), next).await.expect(sought);
+        tokio::time::timeout(Duration::from_secs(600), next).await.expect(sought);
     }
 }

@@ -12,7 +12,7 @@ use crate::bins::binary;
 pub const STAGES: [&str; 4] = ["detector", "enforcer", "decider", "notifier"];
 
 /// Short, and longer than a busy machine takes to renew it.
-const LEASE_TTL: &str = "2s";
+const LEASE_TTL: &str = "5s";
 /// How long a stage may take to end: 25 s, as promised, and a busy machine.
 const END: Duration = Duration::from_secs(60);
 

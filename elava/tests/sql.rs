@@ -71,7 +71,7 @@ fn over_the_running_detector() {
         address,
         token: TokenSource::Made(elava_detector::live::token_file(&folder.history())),
         extension: Extension { file: Some(extension()), install: false },
-        timeout: Duration::from_secs(2),
+        timeout: Duration::from_secs(20),
         memory: 64 << 20,
     };
     detector.serve_sql(&options, elava_bus::Peers::default()).expect("served");
@@ -94,7 +94,7 @@ fn over_the_running_detector() {
         (&["SELECT wrong FROM resources"], "wrong"),
         (
             &["SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range = -1"],
-            "ended after 2 s",
+            "ended after 20 s",
         ),
     ] {
         let output = ask(arguments);

@@ -37,10 +37,15 @@ impl Outgoing {
         Self { subject, body, headers: HeaderMap::new() }
     }
 
-    /// With an id by which the server refuses a repetition within its window.
-    pub(crate) fn with_id(mut self) -> Self {
-        let id = &blake3::hash(&self.body).to_hex()[..32];
-        self.headers.insert(NATS_MESSAGE_ID, id);
+    /// With an id by which the server refuses a repetition within its window: of the same body.
+    pub(crate) fn with_id(self) -> Self {
+        let id = blake3::hash(&self.body);
+        self.identified(id)
+    }
+
+    /// The same, where the same is told by something else.
+    fn identified(mut self, id: blake3::Hash) -> Self {
+        self.headers.insert(NATS_MESSAGE_ID, &id.to_hex()[..32]);
         self
     }
 }
@@ -124,7 +129,13 @@ impl Nats {
         let reason = format!("{} of {} bytes; the server takes {room}", emit.kind, emit.line.len());
         error!(stage, sequence, reason, "output set aside");
         let letter = dead_output(stage, sequence, emit, reason, micros(Utc::now())).into();
-        self.store(Outgoing::new(message_subject(&letter), letter.to_line().into()).with_id()).await;
+        // the time is of now: an input that is handled again would give another letter
+        let same = blake3::Hasher::new()
+            .update(stage.as_bytes())
+            .update(&sequence.unwrap_or(0).to_be_bytes())
+            .update(&emit.line)
+            .finalize();
+        self.store(Outgoing::new(message_subject(&letter), letter.to_line().into()).identified(same)).await;
         false
     }
 

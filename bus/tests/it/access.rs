@@ -14,7 +14,7 @@ use elava_harness::{Folder, Server, Setup, free_port};
 use tokio::sync::mpsc;
 
 use crate::copier::{Copier, observation};
-use crate::{Args, changes, publish, run, server, start, until};
+use crate::{Args, CALM, changes, publish, run, server, start, until};
 
 /// One that knows our users, and nobody else.
 fn guarded() -> Server {
@@ -42,7 +42,7 @@ async fn make_streams(server: &Server) {
 fn stage_args(server: &Server, user: User, port: u16) -> StageArgs {
     let (url, key) = (server.url(), key(server, user).display().to_string());
     let health = format!("127.0.0.1:{port}");
-    Args::parse_from(["test", "--nats", &url, "--nats-nkey", &key, "--health-addr", &health, "--lease-ttl", "1s"]).bus
+    Args::parse_from(["test", "--nats", &url, "--nats-nkey", &key, "--health-addr", &health, "--lease-ttl", CALM]).bus
 }
 
 /// A connection of `user`, and what the server complains of.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use elava_schemas::DeadLetter;
 
 use crate::copier::{Copier, observation};
-use crate::{changes, publish_scopes, run, server, stored, until};
+use crate::{BRIEF, changes, publish_scopes, run, run_with, server, stored, until};
 
 pub(crate) fn expected(scopes: usize, count: usize) -> BTreeSet<String> {
     let rows = |scope| (0..count).map(move |row| format!("chg_i-{scope}-{row:05}"));
@@ -33,9 +33,11 @@ async fn everything_arrives_once_and_in_order_over_stage_and_server_crashes() {
     publish_scopes(&server, 20, 1500).await;
     let expected = expected(20, 1500);
     for round in 0..6 {
-        let task = run(&server, &stage);
-        let before = stage.handled.load(Ordering::Relaxed);
-        until("progress", async || stage.handled.load(Ordering::Relaxed) > before + 1000 || round == 5).await;
+        let task = run_with(&server, &stage, BRIEF);
+        let handled = || stage.handled.load(Ordering::Relaxed);
+        let before = handled();
+        let enough = || handled() > before + 1000 || handled() >= expected.len() as u64 || round == 5;
+        until("progress", async || enough()).await;
         if round % 2 == 1 {
             server.restart().expect("nats-server starts again");
             tokio::time::sleep(Duration::from_millis(300)).await;

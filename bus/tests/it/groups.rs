@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use elava_bus::{Batch, BusError, Failure, Lease, Output, Peers, Source, Stage, StageSpec, group_of_scope};
 use elava_harness::Server;
@@ -78,7 +79,8 @@ async fn groups_are_shared_known_and_taken_over() {
     publish_scopes(&server, 20, 100).await;
 
     let (other, _) = start(&server, 2);
-    let refused = other.await.expect("it ends by itself").expect_err("all must have the same number");
+    let refused = tokio::time::timeout(Duration::from_secs(120), other).await.expect("it ends by itself");
+    let refused = refused.expect("nobody panicked").expect_err("all must have the same number");
     assert!(refused.to_string().contains("shares the partitions in 4, this one in 2"), "{refused}");
 
     // as by SIGKILL

@@ -42,8 +42,18 @@ fn start(setup: Setup<'_>) -> Server {
     Server::start(setup).expect("nats-server starts")
 }
 
+/// How long a lease lasts: longer than a busy machine keeps anybody waiting.
+const CALM: &str = "10s";
+
+/// For those that are killed many times and are not told by which of them something was done.
+const BRIEF: &str = "1s";
+
 fn args(server: &Server) -> StageArgs {
-    Args::parse_from(["test", "--nats", &server.url(), "--health-addr", "off", "--lease-ttl", "1s"]).bus
+    args_with(server, CALM)
+}
+
+fn args_with(server: &Server, lease_ttl: &str) -> StageArgs {
+    Args::parse_from(["test", "--nats", &server.url(), "--health-addr", "off", "--lease-ttl", lease_ttl]).bus
 }
 
 async fn client(server: &Server) -> Client {
@@ -51,7 +61,15 @@ async fn client(server: &Server) -> Client {
 }
 
 fn run(server: &Server, stage: &(impl Stage + Clone)) -> tokio::task::JoinHandle<Result<Finished, BusError>> {
-    let (args, stage) = (args(server), stage.clone());
+    run_with(server, stage, CALM)
+}
+
+fn run_with(
+    server: &Server,
+    stage: &(impl Stage + Clone),
+    lease_ttl: &str,
+) -> tokio::task::JoinHandle<Result<Finished, BusError>> {
+    let (args, stage) = (args_with(server, lease_ttl), stage.clone());
     tokio::spawn(async move { elava_bus::run(&args, stage).await })
 }
 
@@ -89,7 +107,7 @@ async fn stored(server: &Server, stream: &str, filter: &str) -> Vec<serde_json::
 async fn until<F: AsyncFn() -> bool>(what: &str, done: F) {
     let begun = Instant::now();
     while !done().await {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what} did not happen");
+        assert!(begun.elapsed() < Duration::from_secs(180), "{what} did not happen");
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
 }

@@ -41,6 +41,12 @@ async fn the_older_half_of_what_was_handled_goes() {
 
     let task = run(&server, &Copier::default());
     until("everything", async || changes(&server).await.len() == 2000).await;
+    // room is made of what is acknowledged, which comes after it is stored
+    until("acknowledged", async || {
+        let progress = client.progress().await.expect("progress");
+        progress.iter().all(|one| one.pending == 0 && one.in_progress == 0)
+    })
+    .await;
     let halved = async || range(&server).await == (5, 10);
     until("the older half goes", async || make_room().await == Some(5) || halved().await).await;
     assert!(halved().await);

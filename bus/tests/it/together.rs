@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 
 use crate::copier::observation;
 use crate::delivery::{assert_exact, expected};
-use crate::{args, client, jetstream, publish, publish_scopes, server, stored, until};
+use crate::{BRIEF, CALM, args_with, client, jetstream, publish, publish_scopes, server, stored, until};
 
 /// What outlives a keeper, as a file does: its rows, and where each partition is with them.
 #[derive(Default)]
@@ -105,7 +105,16 @@ impl Stage for Keeper {
 
 /// At work on all partitions; aborting it is as SIGKILL.
 fn start(server: &Server, file: &Arc<Mutex<File>>, patience: Duration) -> JoinHandle<Result<(), BusError>> {
-    let (args, file) = (args(server), Arc::clone(file));
+    start_with(server, file, patience, CALM)
+}
+
+fn start_with(
+    server: &Server,
+    file: &Arc<Mutex<File>>,
+    patience: Duration,
+    lease_ttl: &str,
+) -> JoinHandle<Result<(), BusError>> {
+    let (args, file) = (args_with(server, lease_ttl), Arc::clone(file));
     tokio::spawn(async move {
         let options = args.nats_options().expect("a server");
         let open = move |_, _| Ok(Keeper { file: Arc::clone(&file), put_off: Mutex::default(), patience });
@@ -190,7 +199,7 @@ async fn nothing_is_lost_or_twice_whatever_is_killed_or_taken_away() {
     publish_scopes(&server, 20, 3000).await;
     let expected = expected(20, 3000);
     for round in 0..8 {
-        let task = start(&server, &file, SOON);
+        let task = start_with(&server, &file, SOON, BRIEF);
         let before = rows(&file).len();
         until("progress", async || rows(&file).len() > before + 2000 || rows(&file).len() >= expected.len()).await;
         match round {

@@ -51,7 +51,7 @@ async fn the_flow_with_a_user_a_stage() {
     start(&mut pipeline, &server, "observer", &place);
     let client = people(&server).await;
     until("people are told", async || messages(&client, "EXECUTION").await > 0).await;
-    settled_for(&client, 1).await;
+    settled_for(&client, 1, async || false).await;
     let told = messages(&client, "EXECUTION").await;
 
     // what a stage keeps is found again by the next instance
@@ -63,9 +63,9 @@ async fn the_flow_with_a_user_a_stage() {
     // answered by the observer
     assert!(said(&server, &["scan"]).contains("\"scopes\":1"));
     until("people are told of what changed", async || messages(&client, "EXECUTION").await > told).await;
-    settled_for(&client, 1).await;
+    settled_for(&client, 1, async || false).await;
     let evaluated = messages(&client, "POLICY").await;
-    assert!(said(&server, &["evaluate"]).contains("\"partitions\":16"), "the enforcer hears people");
+    until("the enforcer hears people", async || said(&server, &["evaluate"]).contains("\"partitions\":16")).await;
     until("the enforcer is answered by the detector", async || messages(&client, "POLICY").await > evaluated).await;
     assert!(said(&server, &["status", "--json"]).contains("at work"), "people see who is");
     assert_eq!(said(&server, &["resources", "--json"]).lines().count(), 300, "the detector answers people");

@@ -31,7 +31,7 @@ impl World {
         let config = folder.path().join("elava.yaml");
         let slack = format!("slack: {{enabled: true, webhook: '{}'}}", receiver.url());
         let text = format!(
-            "version: \"2.0\"\nbehavior: {{breaker: {{{breaker}}}}}\nactions:\n  notifications:\n    stdout: {{enabled: false}}\n    grouping: {{longest: 4s}}\n    {slack}\n"
+            "version: \"2.0\"\nbehavior: {{breaker: {{{breaker}}}}}\nactions:\n  notifications:\n    stdout: {{enabled: false}}\n    grouping: {{window: 8s, longest: 8s}}\n    {slack}\n"
         );
         std::fs::write(&config, text).expect("written");
         let mut pipeline = Pipeline::new(server.url());
@@ -76,6 +76,7 @@ impl World {
 
     /// Says a word on the breaker's one alert.
     async fn say(&self, word: &str, more: &[&str]) {
+        until("an alert", async || !self.decided("alert", "new").await.is_empty()).await;
         let alerts = self.decided("alert", "new").await;
         let id = alerts.last().expect("an alert")["id"].as_str().expect("an id").to_owned();
         let run = || {
@@ -186,7 +187,7 @@ async fn what_is_held_is_released_or_denied() {
 /// Forty scopes, in none of which it is too much.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_goes_wrong_with_an_account_is_one_message() {
-    let mut world = World::with("settle: 5s, account: {findings: 100}").await;
+    let mut world = World::with("settle: 15s, account: {findings: 100}").await;
     let estate = volumes(600).in_regions(40);
     world.scan(0, &estate).await;
     world.scan(1, &without_tags(&estate)).await;

@@ -16,7 +16,7 @@ use crate::{settled, started};
 /// Two pages of the API.
 const INSTANCES: u32 = 1050;
 /// Milliseconds from the first page to the second.
-const LATENCY: u32 = 1500;
+const LATENCY: u32 = 4000;
 
 /// Scans that have sent something, and those of them that have ended.
 async fn scans(url: &str) -> (BTreeSet<String>, BTreeSet<String>) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use elava_e2e::{Moto, Pipeline, StandIn, binary, server, stored, until};
+use elava_e2e::{Heard, Moto, Pipeline, StandIn, binary, server, stored, streams, until};
 
 /// When the complete scans of each scope began, in order.
 async fn scans(url: &str) -> BTreeMap<String, Vec<DateTime<Utc>>> {
@@ -28,7 +28,7 @@ async fn rounds(url: &str, scopes: usize, since: DateTime<Utc>) -> usize {
 
 /// Who scanned what last.
 async fn scanners(url: &str) -> BTreeSet<String> {
-    let js = async_nats::jetstream::new(async_nats::connect(url).await.expect("connects"));
+    let js = streams(url).await;
     let kv = js.get_key_value("elava_leases").await.expect("the bucket");
     let stream = js.get_stream("KV_elava_leases").await.expect("its stream");
     let subjects = stream.info_with_subjects("$KV.elava_leases.scanned.>").await.expect("subjects");
@@ -52,13 +52,24 @@ async fn each_scope_is_scanned_once_an_interval() {
     let url = server.url();
     let mut pipeline = Pipeline::new(url.clone());
     let endpoint = moto.url();
-    let place = ["--regions", "us-east-1", "--endpoint-url", &endpoint, "--interval", "4s", "--concurrency", "2"];
+    let place = [
+        "--regions",
+        "us-east-1",
+        "--endpoint-url",
+        &endpoint,
+        "--interval",
+        "4s",
+        "--concurrency",
+        "2",
+        "--lease-ttl",
+        "10s",
+    ];
     let begun = Utc::now();
     for _ in 0..2 {
         pipeline.start("observer", &place);
     }
     until("three rounds", async || rounds(&url, SCOPES, begun).await >= 3).await;
-    assert_eq!(scanners(&url).await.len(), 2, "both are at work");
+    until("both are at work", async || scanners(&url).await.len() == 2).await;
 
     // whoever answers, all scopes are asked for, and scanned although they are not due
     let asked = Utc::now();
@@ -78,26 +89,27 @@ async fn each_scope_is_scanned_once_an_interval() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_killed_one_was_scanning_is_taken_over() {
-    let cloud = StandIn::start(1050, 1500);
+    let cloud = StandIn::start(1050, 5000);
     let server = server();
     let url = server.url();
     let mut pipeline = Pipeline::new(url.clone());
-    let place = ["--types", "ec2:instance", "--regions", "us-east-1", "--endpoint-url", cloud.url()];
+    let what = ["--types", "ec2:instance", "--regions", "us-east-1", "--interval", "1h"];
+    let place = [&what[..], &["--endpoint-url", cloud.url(), "--lease-ttl", "6s"]].concat();
     let begun = async || {
         let rows = stored(&url, "OBSERVATION", "elava.observation.>").await;
         rows.iter().map(|row| row["scan_id"].to_string()).collect::<BTreeSet<_>>().len()
     };
-    for _ in 0..2 {
-        pipeline.start("observer", &[&place[..], &["--interval", "1h"]].concat());
-        until("a scan has begun", async || begun().await == 1).await;
-    }
+    let mut observations = Heard::on(&url, "elava.observation.>").await;
+    pipeline.start("observer", &place);
+    observations.text(r#""kind":"observation""#).await;
+    pipeline.start("observer", &place);
     pipeline.kill("observer");
     assert!(scans(&url).await.is_empty(), "in the middle of it");
     until("the other scans it", async || scans(&url).await.len() == 1).await;
     assert_eq!(begun().await, 2);
 
     // broken off in good order, it is somebody else's at once
-    pipeline.start("observer", &[&place[..], &["--interval", "1h"]].concat());
+    pipeline.start("observer", &place);
     let asked = Command::new(binary("elava")).args(["scan", "--nats", &url]).output().expect("elava runs");
     assert!(asked.status.success());
     until("it scans again", async || begun().await == 3).await;

@@ -17,7 +17,7 @@ policies: {evaluate_every: 5s}
 actions:
   notifications:
     stdout: {enabled: false}
-    grouping: {evaluated: 4s}
+    grouping: {evaluated: 20s}
     channels:
       all:
         file: {path: "TOLD", format: text}

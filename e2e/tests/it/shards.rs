@@ -21,7 +21,7 @@ const QUESTIONS: &[&[&str]] = &[
     &["resources", "--limit", "100000"],
     &["resources", "--type", "ec2:vol*", "--tag", "Owner=team-3", "--limit", "100000"],
     &["changes", "--since", "7d", "--limit", "100000"],
-    &["diff", "50m", "20m"],
+    &["diff", "59m", "20m"],
     &["history", "r-003-00011"],
     &["audit", "r-003-00011"],
     &["audit", "r-000-00002"],
@@ -148,9 +148,9 @@ fn address() -> String {
 
 /// Until all shards are served by both detectors, and each at the address that people know.
 async fn served(url: &str, addresses: &[String]) {
-    let client = Client::connect(&NatsOptions::new(url)).await.expect("NATS is there");
     until("all shards are served", async || {
-        let groups = client.groups("detector").await.expect("an answer");
+        let Ok(client) = Client::connect(&NatsOptions::new(url)).await else { return false };
+        let groups = client.groups("detector").await.unwrap_or_default();
         let holders: BTreeSet<&str> = groups.values().map(|group| group.instance.as_str()).collect();
         let are_told = groups.values().all(|group| group.about.is_some());
         let are_reached = addresses.iter().all(|address| std::net::TcpStream::connect(address).is_ok());

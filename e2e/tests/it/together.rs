@@ -2,12 +2,12 @@
 
 use async_nats::jetstream::consumer::DeliverPolicy;
 use chrono::{TimeDelta, Utc};
-use elava_e2e::{Estate, Pipeline, publish, scan_lines, server, until};
+use elava_e2e::{Estate, Pipeline, publish, scan_lines, server, streams, until};
 use elava_schemas::micros;
 
 /// The first position that the detector's consumer was to read, and whether it has read all.
 async fn begun(url: &str) -> Option<(u64, bool)> {
-    let js = async_nats::jetstream::new(async_nats::connect(url).await.expect("connects"));
+    let js = streams(url).await;
     let stream = js.get_stream("OBSERVATION").await.ok()?;
     let consumer = stream.consumer_info("detector-00").await.ok()?;
     let DeliverPolicy::ByStartSequence { start_sequence } = consumer.config.deliver_policy else { return None };
@@ -26,7 +26,7 @@ async fn a_restart_does_not_begin_where_the_quietest_partition_is() {
     publish(&url, &scan_lines(&Estate::new(9, 50), at)).await;
     publish(&url, &scan_lines(&Estate::new(1, 50), at + TimeDelta::minutes(10))).await;
     until("it has read all", async || begun(&url).await.is_some_and(|(_, all)| all)).await;
-    let js = async_nats::jetstream::new(async_nats::connect(&url).await.expect("connects"));
+    let js = streams(&url).await;
     let last = js.get_stream("OBSERVATION").await.expect("the stream").cached_info().state.last_sequence;
     pipeline.terminate("detector");
     for _ in 0..2 {

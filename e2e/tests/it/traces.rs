@@ -6,7 +6,8 @@ use std::process::Command;
 
 use chrono::{TimeDelta, Utc};
 use elava_e2e::{
-    Collector, Estate, Pipeline, STAGES, SeenSpan, Server, StandIn, pipe, publish, scan_lines, server, stored, until,
+    Collector, Estate, Pipeline, STAGES, SeenSpan, Server, StandIn, pipe, publish, scan_lines, server, stored, streams,
+    until,
 };
 use elava_schemas::{Timestamp, micros};
 use expect_test::expect;
@@ -65,6 +66,7 @@ async fn one_trace_follows_an_observation_to_its_delivery() {
     publish(&server.url(), &first).await;
     settled(&server.url()).await;
     publish_by_hand(&server.url(), &second).await;
+    until("the delivery", async || is_told(&server.url()).await).await;
     settled(&server.url()).await;
     let changes = stored(&server.url(), "CHANGE", "elava.change.>").await.len();
     let header = header_of_last(&server.url(), "CHANGE", "elava.change.>").await;
@@ -117,8 +119,7 @@ async fn publish_by_hand(url: &str, lines: &[String]) {
 
 /// The `traceparent` header of the last message stored on a subject.
 async fn header_of_last(url: &str, stream: &str, subject: &str) -> String {
-    let js = async_nats::jetstream::new(async_nats::connect(url).await.expect("connects"));
-    let stream = js.get_stream(stream).await.expect("the stream");
+    let stream = streams(url).await.get_stream(stream).await.expect("the stream");
     let message = stream.get_last_raw_message_by_subject(subject).await.expect("a message");
     message.headers.get("traceparent").expect("a header").to_string()
 }
@@ -178,6 +179,8 @@ async fn a_collector_that_does_not_answer_hinders_nothing() {
     let (server, collector) = (server(), Collector::mute().await);
     let mut pipeline = traced(&server, &collector);
     pipeline.set("OTEL_BSP_MAX_QUEUE_SIZE", "1");
+    // what it gives up is dropped, too
+    pipeline.set("OTEL_EXPORTER_OTLP_TIMEOUT", "600000");
     pipeline.set("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1");
     let address = format!("127.0.0.1:{}", elava_e2e::free_port());
     for stage in STAGES {
