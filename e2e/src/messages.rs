@@ -68,8 +68,8 @@ pub async fn stored(url: &str, stream: &str, filter: &str) -> Vec<Value> {
 /// # Panics
 /// When the state of the stages cannot be read.
 pub async fn waits(url: &str) -> bool {
-    let mut waits = false;
-    let read = elava_harness::messages(&streams(url).await, "KV_elava_state", "$KV.elava_state.>", 1, |_, message| {
+    let (js, mut waits) = (streams(url).await, false);
+    let read = elava_harness::messages(&js, "KV_elava_state", "$KV.elava_state.>", 1, |_, message| {
         let (key, value) = (message.subject.as_str(), String::from_utf8_lossy(&message.payload));
         let settles = value.contains("\"settling\":{") || (key.ends_with(".judgement") && !value.is_empty());
         waits |= settles || (key.contains(".held.") && !value.is_empty());
