@@ -201,12 +201,20 @@ impl Decider {
         let outside = self.outside();
         let mut draft = Draft::new(memory);
         let mut decisions: Vec<Decision> = Vec::new();
-        for key in memory.due_by(now, exceptions.generation) {
-            let Some(entry) = draft.entry(&key).filter(|_| !account::are_copies(&key)).cloned() else { continue };
-            let (told, entry) = pass_time(entry, &context);
-            decisions.extend(told);
-            draft.put(key, entry);
-        }
+        let passes = |draft: &mut Draft<'_>, keys: Vec<String>| {
+            let mut decisions = Vec::new();
+            for key in keys {
+                let Some(entry) = draft.entry(&key).filter(|_| !account::are_copies(&key)).cloned() else { continue };
+                let (told, entry) = pass_time(entry, &context);
+                decisions.extend(told);
+                draft.put(key, entry);
+            }
+            decisions
+        };
+        // nobody is reminded of an alarm that is found to be over at the same time
+        let (alarms, others) =
+            memory.due_by(now, exceptions.generation).into_iter().partition(|key| breaker::is_breaker(key));
+        decisions.extend(passes(&mut draft, others));
         let judgement = if *source == Source::Pipe {
             // it has all there is
             Some(self.judge_alone(&draft, source, &context, |until, _| is_last || until <= now))
@@ -227,6 +235,7 @@ impl Decider {
             }
             decisions.extend(breaker::recount(&mut draft, &context, &judgement));
         }
+        decisions.extend(passes(&mut draft, alarms));
         let mut output = Output::default();
         decisions.into_iter().for_each(|decision| output.emit(0, decision));
         let touches_held = changes_held(&draft);
