@@ -142,17 +142,14 @@ pub(super) fn arrange(history: &Path) -> anyhow::Result<bool> {
     eprintln!("history: sorting ended versions by resource");
     let begun = Instant::now();
     let done = arrange_file(history, Pace::default(), usize::MAX)?;
-    let rows: u64 = done.iter().map(|done| if let Arranged::TookIn(rows) = done { *rows } else { 0 }).sum();
-    if rows == 0 {
+    if !done.iter().any(|done| matches!(done, Arranged::TookIn(_))) {
         return Ok(!done.is_empty());
     }
-    let seconds = begun.elapsed().as_secs_f64();
-    #[expect(clippy::cast_precision_loss, reason = "counts of rows are far below 2^52")]
-    let rows = rows as f64;
-    Figure::new("history.arrange", seconds / rows * 1e6, "s per million ended versions").print()?;
+    Figure::new("history.arrange", begun.elapsed().as_secs_f64(), "s").print()?;
     let storage = query::run(&History::open_read_only(history)?, &Query::Storage {})?;
     let lives = storage.iter().find(|part| part["part"] == "lives").context("nothing is sorted")?;
-    let bytes = lives["bytes"].as_f64().context("its bytes are no number")?;
+    let [bytes, rows] = ["bytes", "rows"].map(|name| lives[name].as_f64());
+    let (bytes, rows) = bytes.zip(rows).context("its bytes or rows are no number")?;
     Figure::new("history.arrange.bytes_per_version", bytes / rows, "bytes").print()?;
     Ok(true)
 }
