@@ -18,7 +18,7 @@ pub use bins::{binary, free_port, tool};
 pub use collector::{Collector, SeenSpan};
 pub use elava_harness::{Server, Signal, checkout};
 pub use history::{changes, decisions, dump, scalar};
-pub use messages::{Heard, publish, publish_raw, stored, streams, waits};
+pub use messages::{Heard, connect, publish, publish_raw, stored, streams, waits};
 pub use moto::Moto;
 pub use nats::{guarded, key, server};
 pub use pipeline::{Pipeline, STAGES, pipe};

@@ -32,14 +32,21 @@ pub async fn publish(url: &str, lines: &[String]) {
 /// How long the server may take to answer: where tests run, others may run too.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A connection as any NATS client has one.
+///
+/// # Panics
+/// When the server is not there.
+pub async fn connect(url: &str) -> Client {
+    let connect = ConnectOptions::new().connection_timeout(PATIENCE).request_timeout(Some(PATIENCE));
+    connect.connect(url).await.expect("connects")
+}
+
 /// The server's streams.
 ///
 /// # Panics
 /// When it is not there.
 pub async fn streams(url: &str) -> Context {
-    let connect = ConnectOptions::new().connection_timeout(PATIENCE).request_timeout(Some(PATIENCE));
-    let client = connect.connect(url).await.expect("connects");
-    ContextBuilder::new().timeout(PATIENCE).ack_timeout(PATIENCE).build(client)
+    ContextBuilder::new().timeout(PATIENCE).ack_timeout(PATIENCE).build(connect(url).await)
 }
 
 /// Publishes one body as any NATS client would, without a header, and waits until it is stored.
@@ -47,7 +54,7 @@ pub async fn streams(url: &str) -> Context {
 /// # Panics
 /// When it cannot.
 pub async fn publish_raw(url: &str, subject: &str, body: Vec<u8>) {
-    let client = async_nats::connect(url).await.expect("connects");
+    let client = connect(url).await;
     client.request(subject.to_owned(), body.into()).await.expect("the stream acknowledges");
 }
 
@@ -91,7 +98,7 @@ impl Heard {
     /// # Panics
     /// When NATS is not there.
     pub async fn on(url: &str, subject: &'static str) -> Self {
-        let client = async_nats::connect(url).await.expect("connects");
+        let client = connect(url).await;
         let messages = client.subscribe(subject).await.expect("subscribes");
         client.flush().await.expect("the server knows of it");
         Self { messages, _client: client }

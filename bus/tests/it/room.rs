@@ -1,7 +1,7 @@
 //! A stream that fills up: what was handled goes, and nothing unread ever does.
 
 use async_nats::jetstream::stream::Config;
-use elava_bus::Stream;
+use elava_bus::{Progress, Stream};
 use elava_harness::Server;
 
 use crate::copier::{Copier, observation};
@@ -44,7 +44,7 @@ async fn the_older_half_of_what_was_handled_goes() {
     // room is made of what is acknowledged, which comes after it is stored
     until("acknowledged", async || {
         let progress = client.progress().await.expect("progress");
-        progress.iter().all(|one| one.pending == 0 && one.in_progress == 0)
+        !progress.is_empty() && progress.iter().all(Progress::is_idle)
     })
     .await;
     let halved = async || range(&server).await == (5, 10);

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use chrono::{TimeDelta, Utc};
 use elava_e2e::{
-    Collector, Estate, Pipeline, STAGES, SeenSpan, Server, StandIn, pipe, publish, scan_lines, server, stored, streams,
-    until,
+    Collector, Estate, Pipeline, STAGES, SeenSpan, Server, StandIn, connect, pipe, publish, scan_lines, server, stored,
+    streams, until,
 };
 use elava_schemas::{Timestamp, micros};
 use expect_test::expect;
@@ -110,7 +110,7 @@ async fn one_trace_follows_an_observation_to_its_delivery() {
 
 /// One body, as the NATS command line sends it, with a header.
 async fn publish_by_hand(url: &str, lines: &[String]) {
-    let client = async_nats::connect(url).await.expect("connects");
+    let client = connect(url).await;
     let mut headers = async_nats::HeaderMap::new();
     headers.insert("traceparent", BY_HAND);
     let stored = client.request_with_headers(SUBJECT.to_owned(), headers, lines.join("\n").into()).await;
