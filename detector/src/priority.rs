@@ -4,6 +4,10 @@
 /// what they get.
 #[cfg(target_os = "linux")]
 const NICER: i32 = 15;
+/// What is taken from the niceness of a thread for which somebody waits: where both want a core it gets three times what
+/// others get, and they no less than a quarter however many such threads there are.
+#[cfg(target_os = "linux")]
+const EAGER: i32 = 5;
 
 /// A thread whose priority can be lowered, which cannot be taken back: only for threads that end with their work.
 #[derive(Clone, Copy, Debug)]
@@ -22,17 +26,36 @@ impl Thread {
         Self()
     }
 
+    /// Goes before others, as do the threads that it starts from now on. Needs a permission that most processes lack
+    /// (`CAP_SYS_NICE`, or a limit on niceness); without it nothing changes.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn raise(self) {
+        if let Err(error) = self.set(-EAGER) {
+            tracing::debug!(%error, "the priority of a thread cannot be raised");
+        }
+    }
+
+    /// Does nothing here.
+    #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unused_self, reason = "as on Linux")]
+    pub(crate) fn raise(self) {}
+
     /// Lets others go first. Only while the thread is known to run: its number is another one's later.
     #[cfg(target_os = "linux")]
     pub(crate) fn lower(self) {
-        use rustix::process::{getpriority_process, setpriority_process};
-
-        let thread = Some(self.0);
-        // as is what it came from, which may have been started with a niceness of its own
-        let lowered = getpriority_process(thread).and_then(|nice| setpriority_process(thread, (nice + NICER).min(19)));
-        if let Err(error) = lowered {
+        if let Err(error) = self.set(NICER) {
             tracing::debug!(%error, "the priority of a thread cannot be lowered");
         }
+    }
+
+    /// Makes it so much nicer than the process, which may have been started with a niceness of its own. The process has
+    /// that of its first thread.
+    #[cfg(target_os = "linux")]
+    fn set(self, nicer: i32) -> rustix::io::Result<()> {
+        use rustix::process::{getpid, getpriority_process, setpriority_process};
+
+        let of_process = getpriority_process(Some(getpid()))?;
+        setpriority_process(Some(self.0), (of_process + nicer).clamp(-20, 19))
     }
 
     /// Does nothing here.
@@ -47,6 +70,24 @@ mod tests {
 
     fn niceness(thread: Thread) -> i32 {
         rustix::process::getpriority_process(Some(thread.0)).expect("the thread runs")
+    }
+
+    /// Whoever may raise a priority sees it raised, and what is started then as well; nobody sees another one changed.
+    #[test]
+    fn a_raised_thread_starts_others_like_it() {
+        let here = Thread::current();
+        let before = niceness(here);
+        let there = std::thread::spawn(|| {
+            let there = Thread::current();
+            there.raise();
+            let raised = niceness(there);
+            let started = std::thread::spawn(|| niceness(Thread::current())).join().expect("it ends");
+            there.lower();
+            (raised, started, niceness(there))
+        });
+        let (raised, started, lowered) = there.join().expect("it ends");
+        assert!([before, (before - EAGER).max(-20)].contains(&raised), "{raised}");
+        assert_eq!((started, lowered, niceness(here)), (raised, (before + NICER).min(19), before));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use duckdb::{Connection, params};
 
 use super::LiveError;
 use super::token::Token;
+use crate::priority::Thread;
 use crate::shard::Shard;
 
 /// Shards of one process that are opened at once choose one after another.
@@ -54,7 +55,20 @@ impl Doors {
         }
     }
 
+    /// The server's threads go before others, as this one does by which they are started.
     fn serve(&self, address: SocketAddr) -> Result<(), LiveError> {
+        std::thread::scope(|scope| {
+            let eager = || {
+                Thread::current().raise();
+                self.serve_from_here(address)
+            };
+            let thread = std::thread::Builder::new().name("sql-server".to_owned());
+            let served = thread.spawn_scoped(scope, eager).map_err(LiveError::Thread)?.join();
+            served.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    fn serve_from_here(&self, address: SocketAddr) -> Result<(), LiveError> {
         let (connection, addresses) = &mut *lock(&self.open);
         let is_exposed = !address.ip().is_loopback();
         connection

@@ -35,6 +35,8 @@ pub(crate) struct Readers {
     /// For what is not a reader's statement.
     own: Mutex<Connection>,
     results: Mutex<Results>,
+    /// What is to be dropped soon: nobody waits for that.
+    given_up: Mutex<Vec<ResultTable>>,
     vocabulary: Mutex<Vocabulary>,
     threads: Threads,
     watchdog: Arc<Watchdog>,
@@ -84,6 +86,7 @@ impl Readers {
             whole,
             own: Mutex::new(connection.try_clone()?),
             results: Mutex::default(),
+            given_up: Mutex::default(),
             vocabulary: Mutex::new(Vocabulary::load(connection)?),
             threads: Threads::default(),
             watchdog: Watchdog::new(options.timeout),
@@ -127,7 +130,7 @@ impl Readers {
             rows.collect::<duckdb::Result<_>>()
         };
         let rows = rows().map_err(|error| Refusal::of(&error));
-        self.sweep(Some(&session));
+        self.give_up(Some(&session));
         rows
     }
 
@@ -173,7 +176,7 @@ impl Readers {
         session: &str,
         work: impl FnOnce(&Connection, ResultTable) -> Result<(), Refusal> + Send + 'static,
     ) -> Result<ResultTable, Refusal> {
-        self.sweep(Some(session));
+        self.give_up(Some(session));
         let reader = pool.take()?;
         let thread = match self.threads.take() {
             Ok(thread) => thread,
@@ -198,11 +201,11 @@ impl Readers {
 
     /// Looks after what runs and what waits to be fetched.
     pub(super) fn tick(&self) {
-        if self.watchdog.is_idle() {
-            self.sweep(None);
-            return;
+        if !self.watchdog.is_idle() {
+            self.watchdog.tick(Instant::now());
         }
-        self.watchdog.tick(Instant::now());
+        self.give_up(None);
+        self.sweep();
     }
 
     /// Ends what runs: detection lacks memory.
@@ -210,9 +213,15 @@ impl Readers {
         self.watchdog.make_room();
     }
 
-    fn sweep(&self, session: Option<&str>) {
+    /// Has what nobody will fetch any more dropped; of this session, everything.
+    fn give_up(&self, session: Option<&str>) {
         let stale = lock(&self.results).take_stale(session, Instant::now());
-        for table in stale {
+        lock(&self.given_up).extend(stale);
+    }
+
+    fn sweep(&self) {
+        let given_up = std::mem::take(&mut *lock(&self.given_up));
+        for table in given_up {
             // not there when its statement has failed
             if let Err(error) = lock(&self.own).execute_batch(&format!("DROP TABLE IF EXISTS {table}")) {
                 tracing::debug!(%error, "a result cannot be dropped");

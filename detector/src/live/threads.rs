@@ -4,6 +4,8 @@
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
+use crate::priority::Thread as Priority;
+
 /// What a thread does.
 type Work = Box<dyn FnOnce() + Send>;
 
@@ -51,7 +53,10 @@ impl Thread {
     fn start() -> std::io::Result<Self> {
         let (sender, all) = channel::<Work>();
         let thread = std::thread::Builder::new().name("statement".to_owned()).stack_size(STACK);
-        thread.spawn(move || all.into_iter().for_each(|work| work()))?;
+        thread.spawn(move || {
+            Priority::current().raise();
+            all.into_iter().for_each(|work| work());
+        })?;
         Ok(Self(sender))
     }
 }

@@ -1,4 +1,5 @@
--- A table of ended versions by resource, under the name $name: the columns of closed.
+-- A table of ended versions by resource, under the name $name: the columns of closed, tags as JSON. Few rows are read of
+-- it at a time: of a dictionary, which DuckDB would compress texts with that repeat, it reads all of a segment's each time.
 CREATE TABLE IF NOT EXISTS lives.$name (
     resource_id UBIGINT NOT NULL,
     version UHUGEINT NOT NULL,
@@ -8,10 +9,10 @@ CREATE TABLE IF NOT EXISTS lives.$name (
     type VARCHAR NOT NULL,
     scope VARCHAR NOT NULL,
     local_id VARCHAR NOT NULL,
-    name VARCHAR,
-    arn VARCHAR,
+    name VARCHAR USING COMPRESSION zstd,
+    arn VARCHAR USING COMPRESSION zstd,
     status VARCHAR,
-    tags MAP(VARCHAR, VARCHAR),
+    tags VARCHAR USING COMPRESSION zstd,
     tags_carried BOOLEAN NOT NULL,
     created_at TIMESTAMPTZ,
     monthly_cost_usd DOUBLE,

@@ -7,7 +7,7 @@ WITH meant AS MATERIALIZED (
     FROM named(key_or_id) n CROSS JOIN lives.state s
 )
 SELECT
-    v.key, v.provider, v.account, v.region, v.type, v.id,
+    m.key, m.provider, m.account, m.region, m.type, m.id,
     version_text(v.version) AS version,
     v.name, v.arn, v.status, v.tags, v.tags_carried, v.created_at,
     v.monthly_cost_usd, v.monthly_cost_source,
@@ -15,16 +15,18 @@ SELECT
     v.relations::JSON AS relations,
     v.valid_from, v.valid_to, v.first_seen, v.last_seen, v.scan_id, v.ended_by, v.resource_id
 FROM (
-    SELECT m.*, c.* EXCLUDE (resource_id, provider, account, region, type)
-    FROM current c JOIN meant m ON m.resource_id = c.resource_id
+    SELECT * EXCLUDE (provider, account, region, type, scope, local_id)
+    FROM current
     UNION ALL
-    SELECT m.*, c.* EXCLUDE (resource_id, provider, account, region, type, closed_in)
+    SELECT c.* EXCLUDE (provider, account, region, type, scope, local_id, closed_in)
     FROM closed c JOIN meant m ON m.resource_id = c.resource_id AND c.closed_in >= m.closed_in
     WHERE c.closed_in > m.closed_in OR c.valid_to > m.until
     UNION ALL
-    SELECT m.*, e.* EXCLUDE (resource_id, provider, account, region, type)
-    FROM lives.ended e JOIN meant m ON m.resource_id = e.resource_id
+    SELECT * EXCLUDE (provider, account, region, type, scope, local_id)
+        REPLACE (tags::JSON::MAP(VARCHAR, VARCHAR) AS tags)
+    FROM lives.ended
 ) v
+JOIN meant m ON m.resource_id = v.resource_id
 ORDER BY key, valid_from, valid_to NULLS LAST;
 COMMENT ON MACRO TABLE history IS
 'Every version of one resource, given its key or its bare id, oldest first: columns of versions';

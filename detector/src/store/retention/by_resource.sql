@@ -5,7 +5,7 @@ WHERE resource_id IN (SELECT resource_id FROM thinning WHERE goes)
     AND valid_to > utc($begins) AND valid_to <= utc($ends);
 
 INSERT INTO lives.ended
-SELECT c.* EXCLUDE (closed_in)
+SELECT c.* EXCLUDE (closed_in) REPLACE (c.tags::JSON::VARCHAR AS tags)
 FROM closed c CROSS JOIN lives.state s
 WHERE c.resource_id IN (SELECT resource_id FROM thinning WHERE goes)
     AND c.valid_to > utc($begins) AND c.valid_to <= utc($ends)
