@@ -255,3 +255,40 @@ fn create(reader: &Connection, table: ResultTable, query: &str) -> Result<(), Re
     let created = reader.execute_batch(&format!("CREATE TABLE {table} AS SELECT * FROM (\n{query}\n)"));
     created.map_err(|error| Refusal::of(&error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::{DEFAULT_ADDRESS, Extension, TokenSource};
+    use crate::store::History;
+
+    #[test]
+    fn what_a_session_has_given_up_is_dropped_soon() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let history = History::open(&folder.path().join("history.duckdb")).expect("a new history");
+        let connection = history.connection();
+        connection.execute_batch("ATTACH ':memory:' AS elava_results").expect("room for results");
+        let options = LiveOptions {
+            address: DEFAULT_ADDRESS,
+            token: TokenSource::Made(folder.path().join("token")),
+            extension: Extension { file: None, install: false },
+            timeout: Duration::from_secs(60),
+            memory: 64 << 20,
+        };
+        let readers = Arc::new(Readers::open(connection, &options, None).expect("readers"));
+        let kept = || {
+            let sql = "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'elava_results'";
+            connection.query_row(sql, [], |row| row.get::<_, u64>(0)).expect("a count")
+        };
+        let ask = |session| readers.query(session, "SELECT 1").expect("an answer").to_string();
+        let (first, second, other) = (ask("a"), ask("a"), ask("b"));
+        readers.tick();
+        assert_eq!(kept(), 2);
+        for (table, is_kept) in [(first, false), (second, true), (other, true)] {
+            assert_eq!(connection.execute_batch(&format!("FROM {table}")).is_ok(), is_kept, "{table}");
+        }
+        assert_eq!(readers.question("SELECT 2 AS n"), Ok(vec![r#"{"n":2}"#.to_owned()]));
+        readers.tick();
+        assert_eq!(kept(), 2);
+    }
+}
