@@ -2,11 +2,9 @@
 
 /// What is added to the niceness of a thread that is to wait for others: it gets what they leave, or else a thirtieth of
 /// what they get.
-#[cfg(target_os = "linux")]
 const NICER: i32 = 15;
 /// What is taken from the niceness of a thread for which somebody waits: where both want a core it gets three times what
 /// others get, and they no less than a quarter however many such threads there are.
-#[cfg(target_os = "linux")]
 const EAGER: i32 = 5;
 
 /// A thread whose priority can be lowered, which cannot be taken back: only for threads that end with their work.
@@ -28,20 +26,13 @@ impl Thread {
 
     /// Goes before others, as do the threads that it starts from now on. Needs a permission that most processes lack
     /// (`CAP_SYS_NICE`, or a limit on niceness); without it nothing changes.
-    #[cfg(target_os = "linux")]
     pub(crate) fn raise(self) {
         if let Err(error) = self.set(-EAGER) {
             tracing::debug!(%error, "the priority of a thread cannot be raised");
         }
     }
 
-    /// Does nothing here.
-    #[cfg(not(target_os = "linux"))]
-    #[expect(clippy::unused_self, reason = "as on Linux")]
-    pub(crate) fn raise(self) {}
-
     /// Lets others go first. Only while the thread is known to run: its number is another one's later.
-    #[cfg(target_os = "linux")]
     pub(crate) fn lower(self) {
         if let Err(error) = self.set(NICER) {
             tracing::debug!(%error, "the priority of a thread cannot be lowered");
@@ -51,17 +42,19 @@ impl Thread {
     /// Makes it so much nicer than the process, which may have been started with a niceness of its own. The process has
     /// that of its first thread.
     #[cfg(target_os = "linux")]
-    fn set(self, nicer: i32) -> rustix::io::Result<()> {
+    fn set(self, nicer: i32) -> std::io::Result<()> {
         use rustix::process::{getpid, getpriority_process, setpriority_process};
 
         let of_process = getpriority_process(Some(getpid()))?;
-        setpriority_process(Some(self.0), (of_process + nicer).clamp(-20, 19))
+        Ok(setpriority_process(Some(self.0), (of_process + nicer).clamp(-20, 19))?)
     }
 
     /// Does nothing here.
     #[cfg(not(target_os = "linux"))]
-    #[expect(clippy::unused_self, reason = "as on Linux")]
-    pub(crate) fn lower(self) {}
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as on Linux")]
+    fn set(self, _nicer: i32) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(all(test, target_os = "linux"))]

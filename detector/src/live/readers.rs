@@ -201,9 +201,7 @@ impl Readers {
 
     /// Looks after what runs and what waits to be fetched.
     pub(super) fn tick(&self) {
-        if !self.watchdog.is_idle() {
-            self.watchdog.tick(Instant::now());
-        }
+        self.watchdog.tick(Instant::now());
         self.give_up(None);
         self.sweep();
     }

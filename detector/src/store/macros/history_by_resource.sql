@@ -1,6 +1,7 @@
 -- The macro of the same name in versions.sql, of a file that has its ended versions by resource: it reads them where
 -- they lie together. What is not there yet is in closed, behind where `lives.state` says. What all versions have in
--- common is of keys: each column that is opened costs a vector of it.
+-- common is of keys: each column that is opened costs a vector of it. The numbers of the resources reach all three sources
+-- from the last join; closed is joined itself for where to begin.
 CREATE OR REPLACE MACRO history(key_or_id) AS TABLE
 WITH meant AS MATERIALIZED (
     SELECT n.*, s.closed_in, s.until

@@ -95,25 +95,19 @@ fn many_readers_wait_for_each_other() {
     }
 }
 
-/// The threads of this process: name and niceness.
+/// A thread's name and niceness, of its `stat` in /proc; none where it has ended.
+#[cfg(target_os = "linux")]
+fn stat(file: &std::path::Path) -> Option<(String, i32)> {
+    let stat = std::fs::read_to_string(file).ok()?;
+    let (name, fields) = stat.split_once('(')?.1.rsplit_once(") ")?;
+    Some((name.to_owned(), fields.split(' ').nth(16)?.parse().ok()?))
+}
+
+/// The threads of this process.
 #[cfg(target_os = "linux")]
 fn threads() -> Vec<(String, i32)> {
     let threads = std::fs::read_dir("/proc/self/task").expect("threads");
-    let stat = |thread: std::io::Result<std::fs::DirEntry>| {
-        // some end meanwhile
-        let stat = std::fs::read_to_string(thread.ok()?.path().join("stat")).ok()?;
-        let (name, fields) = stat.split_once('(')?.1.rsplit_once(") ")?;
-        Some((name.to_owned(), fields.split(' ').nth(16)?.parse().ok()?))
-    };
-    threads.filter_map(stat).collect()
-}
-
-/// The niceness of this process, which is that of its first thread.
-#[cfg(target_os = "linux")]
-fn usual() -> i32 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("this process");
-    let (_, fields) = stat.rsplit_once(") ").expect("a name in parentheses");
-    fields.split(' ').nth(16).and_then(|nice| nice.parse().ok()).expect("a number")
+    threads.filter_map(|thread| stat(&thread.ok()?.path().join("stat"))).collect()
 }
 
 #[cfg(target_os = "linux")]
@@ -121,7 +115,7 @@ fn usual() -> i32 {
 fn a_long_statement_lets_detection_go_first() {
     let served = Served::new(LIMIT);
     let mut client = served.client();
-    let usual = usual();
+    let (_, usual) = stat("/proc/self/stat".as_ref()).expect("this process");
     client.begin_remote("SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE hash(a.range, b.range) = 1");
     let waiting = std::thread::spawn(move || client.answer());
     let mut was_lowered = false;
