@@ -5,7 +5,7 @@ use elava_harness::{Server, Setup};
 use elava_schemas::DeadLetter;
 
 use crate::copier::{Copier, observation};
-use crate::{args, changes, publish, run, server, start, stored, until};
+use crate::{BRIEF, args, changes, jetstream, publish, run, run_with, server, start, stored, until};
 
 async fn dead_letters(server: &Server, subject: &str) -> Vec<DeadLetter> {
     let letters = stored(server, "DEAD", subject).await;
@@ -27,6 +27,25 @@ async fn an_output_too_large_is_set_aside_and_the_rest_goes_on() {
 }
 
 const CHANGE: &str = "elava.change.aws.000000000000.us-east-1.ec2:instance";
+
+/// As after a crash between the dead letter and the checkpoint.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_output_too_large_is_one_dead_letter_however_often_it_is_handled() {
+    let server = server();
+    publish(&server, ["huge-1", "i-2"].map(|id| observation(0, id)).into()).await;
+    let js = jetstream(&server).await;
+    for _ in 0..2 {
+        let task = run_with(&server, &Copier::default(), BRIEF);
+        until("the other", async || changes(&server).await == ["chg_i-2"]).await;
+        assert_eq!(dead_letters(&server, "elava.dead.detector").await.len(), 1);
+        task.abort();
+        assert!(task.await.is_err_and(|error| error.is_cancelled()));
+        // where it was and what it has said is forgotten
+        for name in ["CHANGE", "KV_elava_state"] {
+            js.delete_stream(name).await.expect("removed");
+        }
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_observation_too_large_does_not_stop_its_scan() {
