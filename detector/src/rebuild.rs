@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use elava_bus::cli::{EXIT_CODES, Finished, NoPipeArgs, StageArgs};
-use elava_bus::{BusError, Replayed};
+use elava_bus::{BusError, Client, Replayed, RequestError};
 use elava_schemas::Timestamp;
 
 use crate::{Detector, SetupError, Shard};
@@ -25,7 +25,7 @@ pub struct RebuildArgs {
     shards: u16,
 
     /// Begin with what was stored at this time (RFC 3339) [default: with the oldest that the streams hold]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
     from: Option<Timestamp>,
 }
 
@@ -41,9 +41,16 @@ pub enum RebuildError {
     /// The history or the price table.
     #[error(transparent)]
     Setup(#[from] SetupError),
+    /// The server is not there.
+    #[error(transparent)]
+    Server(#[from] RequestError),
     /// The streams.
     #[error(transparent)]
     Bus(#[from] BusError),
+}
+
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| "a time is written as in 2026-01-31T14:00:00Z".to_owned())
 }
 
 /// Makes a fresh history of what the streams hold. A detector may go on meanwhile.
@@ -60,6 +67,8 @@ pub async fn rebuild(args: RebuildArgs) -> Result<Finished, RebuildError> {
         Detector::check(&config)?;
         return Ok(Finished::Clean);
     }
+    // before a file is made that would be in the way of the next attempt
+    drop(Client::connect(&options).await?);
     for shard in Shard::all(args.shards) {
         let file = shard.file(&args.db);
         let detector = Detector::open(&file, shard, &config)?;

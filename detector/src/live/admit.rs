@@ -8,7 +8,7 @@ use duckdb::arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use duckdb::arrow::datatypes::DataType;
 use duckdb::vscalar::{ArrowFunctionSignature, VArrowScalar};
 
-use super::judge::{Refusal, Shape, shape};
+use super::judge::{Refusal, Shape, check_length, shape};
 use super::readers::Readers;
 use super::results::ResultTable;
 use super::whole::of_one_shard;
@@ -46,7 +46,10 @@ impl VArrowScalar for Admit {
 }
 
 fn admit(readers: &Arc<Readers>, session: &str, text: &str) -> Option<String> {
-    if let Some((moment, query)) = of_one_shard(text) {
+    if let Err(refusal) = check_length(text) {
+        return said(Err(refusal));
+    }
+    if let Some((moment, query)) = of_one_shard(text).filter(|_| readers.is_sharded()) {
         return said(readers.query_shard(session, query, moment));
     }
     let run = match shape(text) {

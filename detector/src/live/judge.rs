@@ -2,10 +2,13 @@
 //! gives the tree of a statement only when it is a `SELECT` in one of its forms (`FROM`, `VALUES`,
 //! `WITH`, `DESCRIBE`, `SHOW`, `SUMMARIZE`).
 
+use std::cell::Cell;
+
 use serde_json::{Map, Value};
 
 use super::results::ResultTable;
 use super::vocabulary::Vocabulary;
+use crate::query::bare;
 use crate::shard::Shard;
 use crate::watchdog::Ended;
 
@@ -21,8 +24,12 @@ pub(super) enum Refusal {
     NotOne,
     #[error("the statement is nested too deeply")]
     Deep,
+    #[error("the statement has more than {0} {1}")]
+    Large(usize, &'static str),
     #[error("the function {0} is not served")]
     Function(String),
+    #[error("{0} is served with a constant form, and no width of more than 999")]
+    Form(String),
     #[error("rows of {0} are not served; the history's tables, views and macros are")]
     Rows(String),
     #[error("the history is in several shards: the arguments of {0} must be constants there")]
@@ -61,7 +68,7 @@ pub(super) enum Shape<'a> {
 
 /// Sorts a text.
 pub(super) fn shape(text: &str) -> Shape<'_> {
-    let text = text.trim().trim_end_matches(|c: char| c == ';' || c.is_whitespace());
+    let text = bare(text);
     if let Some(rest) = after_word(text, "explain") {
         return Shape::Explain(after_word(rest, "analyze").unwrap_or(rest));
     }
@@ -83,9 +90,24 @@ fn after_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     (ends && first.eq_ignore_ascii_case(word)).then(|| rest.trim_start())
 }
 
+/// How long a text may be. What it takes to judge and to plan a statement is bounded by nothing else, and cannot be
+/// interrupted.
+const MOST_BYTES: usize = 64 << 10;
+/// Planning takes half a second for so many relations that are joined, and half a minute for two and a half times as
+/// many;
+const MOST_RELATIONS: usize = 100;
+/// as long for so many queries, of which each that is united counts twice, or columns.
+const MOST_QUERIES: usize = 1000;
+const MOST_COLUMNS: usize = 4000;
+
+/// Refuses a text that would take too long to judge.
+pub(super) fn check_length(text: &str) -> Result<(), Refusal> {
+    if text.len() > MOST_BYTES { Err(Refusal::Large(MOST_BYTES, "bytes")) } else { Ok(()) }
+}
+
 /// Judges what DuckDB's `json_serialize_sql` said of a statement, for which `result` may have parts.
 pub(super) fn judge(parsed: &str, vocabulary: &Vocabulary, result: Option<ResultTable>) -> Result<(), Refusal> {
-    let allowed = Allowed { vocabulary, result };
+    let allowed = Allowed { vocabulary, result, relations: Cell::default(), queries: Cell::default() };
     // serde_json goes 128 deep
     let parsed: Value = serde_json::from_str(parsed).map_err(|_| Refusal::Deep)?;
     if parsed["error"] != Value::Bool(false) {
@@ -106,6 +128,20 @@ pub(super) fn judge(parsed: &str, vocabulary: &Vocabulary, result: Option<Result
 struct Allowed<'a> {
     vocabulary: &'a Vocabulary,
     result: Option<ResultTable>,
+    /// How many there are so far.
+    relations: Cell<usize>,
+    queries: Cell<usize>,
+}
+
+impl Allowed<'_> {
+    fn another(count: &Cell<usize>, most: usize, what: &'static str) -> Result<(), Refusal> {
+        count.set(count.get() + 1);
+        if count.get() > most { Err(Refusal::Large(most, what)) } else { Ok(()) }
+    }
+
+    fn another_relation(&self) -> Result<(), Refusal> {
+        Self::another(&self.relations, MOST_RELATIONS, "relations")
+    }
 }
 
 fn walk(node: &Value, allowed: &Allowed) -> Result<(), Refusal> {
@@ -127,6 +163,7 @@ fn walk_rows(fields: &Map<String, Value>, allowed: &Allowed) -> Result<(), Refus
     if !allowed.vocabulary.allows_rows_of(name) {
         return Err(Refusal::Rows(format!("{name}()")));
     }
+    allowed.another_relation()?;
     let others = fields.iter().filter(|(name, _)| *name != "function").map(|(_, node)| node);
     function.values().chain(others).try_for_each(|node| walk(node, allowed))
 }
@@ -136,14 +173,43 @@ fn check(fields: &Map<String, Value>, allowed: &Allowed) -> Result<(), Refusal> 
         "BASE_TABLE" => {
             let schema = [text(fields, "catalog_name"), text(fields, "schema_name")];
             check_table(schema, text(fields, "table_name"), allowed)?;
+            allowed.another_relation()?;
         }
-        kind if kind.ends_with("_NODE") && !QUERY_NODES.contains(&kind) => return Err(Refusal::NotARead),
+        kind if kind.ends_with("_NODE") => {
+            if !QUERY_NODES.contains(&kind) {
+                return Err(Refusal::NotARead);
+            }
+            Allowed::another(&allowed.queries, MOST_QUERIES, "queries")?;
+            if fields.get("select_list").and_then(Value::as_array).is_some_and(|columns| columns.len() > MOST_COLUMNS) {
+                return Err(Refusal::Large(MOST_COLUMNS, "columns"));
+            }
+        }
         _ => {}
     }
     match fields.get("function_name").and_then(Value::as_str) {
         Some(name) if !allowed.vocabulary.allows(name) => Err(Refusal::Function(format!("{name}()"))),
+        Some(name) if !is_short(name, fields) => Err(Refusal::Form(format!("{name}()"))),
         _ => Ok(()),
     }
+}
+
+/// Whether a function that makes a text as wide as its first argument says is given a constant without wide or computed
+/// widths there.
+fn is_short(name: &str, function: &Map<String, Value>) -> bool {
+    let computes: fn(&str) -> bool = match name.to_ascii_lowercase().as_str() {
+        // `%*d`
+        "printf" => |form| form.contains('*'),
+        // `{:{}}`
+        "format" => |form| {
+            let form = form.replace("{{", "");
+            form.split('{').skip(1).any(|field| field.contains(':') && !field.contains('}'))
+        },
+        _ => return true,
+    };
+    let first = function.get("children").and_then(|children| children.get(0));
+    let Some(form) = first.and_then(|first| first["value"]["value"].as_str()) else { return false };
+    let is_wide = form.as_bytes().windows(4).any(|four| four.iter().all(u8::is_ascii_digit));
+    !is_wide && !computes(form)
 }
 
 fn text<'a>(fields: &'a Map<String, Value>, name: &str) -> &'a str {
@@ -214,6 +280,11 @@ mod tests {
             ("SELECT (SELECT max(sleep_ms(1)) FROM t)", "the function sleep_ms() is not served"),
             ("SELECT range(1000000000)", "the function range() is not served"),
             ("FROM range(nextval('s'))", "the function nextval() is not served"),
+            ("SELECT format('a: {:>999} * {:.2f} {{:{}', a, b, c), printf('%5d%%', a)", "runs"),
+            ("SELECT format('{:>1000}', a)", "format() is served with a constant form, and no width of more than 999"),
+            ("SELECT Format('{:>{}}', a, 9)", "format() is served with a constant form, and no width of more than 999"),
+            ("SELECT printf('%*d', 9, a)", "printf() is served with a constant form, and no width of more than 999"),
+            ("SELECT format(a, b)", "format() is served with a constant form, and no width of more than 999"),
             (
                 "FROM read_text('/etc/passwd')",
                 "rows of read_text() are not served; the history's tables, views and macros are",
@@ -234,5 +305,28 @@ mod tests {
             assert_eq!(say(&connection, &vocabulary, sql), expected, "{sql}");
         }
         assert!(say(&connection, &vocabulary, "SELEC 1").contains("syntax error"));
+    }
+
+    #[test]
+    fn what_takes_long_to_plan_is_refused() {
+        let connection = Connection::open_in_memory().expect("a database");
+        let vocabulary = Vocabulary::load(&connection).expect("functions");
+        connection.execute_batch("CREATE TABLE t (i INTEGER)").expect("a table");
+        let many = |what: &str, between: &str, count| vec![what; count].join(between);
+        for (sql, expected) in [
+            (many("SELECT 1", " UNION ALL ", 500), "runs"),
+            (many("SELECT 1", " UNION ALL ", 501), "the statement has more than 1000 queries"),
+            (format!("FROM {}", many("t", ", ", 100)), "runs"),
+            (format!("FROM {}", many("t", ", ", 101)), "the statement has more than 100 relations"),
+            (many("FROM range(1)", " UNION ALL ", 101), "the statement has more than 100 relations"),
+            (format!("SELECT {}", many("1", ",", 4000)), "runs"),
+            (format!("SELECT {}", many("1", ",", 4001)), "the statement has more than 4000 columns"),
+            (format!("SELECT 1 IN ({})", many("1", ",", 30000)), "runs"),
+        ] {
+            assert_eq!(say(&connection, &vocabulary, &sql), expected, "{sql:.50}");
+        }
+        assert_eq!(check_length(&many("x", "", MOST_BYTES)), Ok(()));
+        let refused = check_length(&many("x", "", MOST_BYTES + 1)).expect_err("it is long");
+        assert_eq!(refused.to_string(), "the statement has more than 65536 bytes");
     }
 }

@@ -32,8 +32,10 @@ pub(crate) struct Readers {
     shards: Pool,
     /// Set where the history is in several files.
     whole: Option<Whole>,
-    /// For what is not a reader's statement.
+    /// Drops results, and opens further connections.
     own: Mutex<Connection>,
+    /// Reads statements.
+    judging: Mutex<Connection>,
     results: Mutex<Results>,
     /// What is to be dropped soon: nobody waits for that.
     given_up: Mutex<Vec<ResultTable>>,
@@ -85,12 +87,18 @@ impl Readers {
             shards: Pool::of(connection, if whole.is_some() { AT_ONCE } else { 0 })?,
             whole,
             own: Mutex::new(connection.try_clone()?),
+            judging: Mutex::new(connection.try_clone()?),
             results: Mutex::default(),
             given_up: Mutex::default(),
             vocabulary: Mutex::new(Vocabulary::load(connection)?),
             threads: Threads::default(),
             watchdog: Watchdog::new(options.timeout),
         })
+    }
+
+    /// Whether others have parts of the history.
+    pub(super) fn is_sharded(&self) -> bool {
+        self.whole.is_some()
     }
 
     /// Runs a query and names the table that holds its result.
@@ -124,8 +132,9 @@ impl Readers {
         let table =
             self.query(&session, &format!("SELECT to_json(answer)::VARCHAR AS line FROM (\n{query}\n) answer"))?;
         let rows = || {
-            let own = lock(&self.own);
-            let mut statement = own.prepare(&format!("SELECT line FROM {table}"))?;
+            // a connection of its own: there may be many of them
+            let connection = lock(&self.own).try_clone()?;
+            let mut statement = connection.prepare(&format!("SELECT line FROM {table}"))?;
             let rows = statement.query_map([], |row| row.get(0))?;
             rows.collect::<duckdb::Result<_>>()
         };
@@ -155,14 +164,14 @@ impl Readers {
 
     /// What DuckDB's parser says of a query that may run.
     fn judge(&self, query: &str, result: Option<ResultTable>) -> Result<String, Refusal> {
-        let own = lock(&self.own);
+        let judging = lock(&self.judging);
         let failed = |error: duckdb::Error| Refusal::Failed(error.to_string());
-        let parsed: String = parse(&own, query).map_err(failed)?;
+        let parsed: String = parse(&judging, query).map_err(failed)?;
         let mut vocabulary = lock(&self.vocabulary);
         match judge(&parsed, &vocabulary, result) {
             // unless it has come since the last look
             Err(Refusal::Rows(_)) => {
-                vocabulary.look_again(&own).map_err(failed)?;
+                vocabulary.look_again(&judging).map_err(failed)?;
                 judge(&parsed, &vocabulary, result)
             }
             judged => judged,
@@ -234,8 +243,8 @@ impl Readers {
 }
 
 /// What DuckDB's parser makes of a statement, as JSON. The question is planned once.
-fn parse(own: &Connection, query: &str) -> duckdb::Result<String> {
-    own.prepare_cached("SELECT json_serialize_sql(?::VARCHAR)")?.query_row([query], |row| row.get(0))
+fn parse(judging: &Connection, query: &str) -> duckdb::Result<String> {
+    judging.prepare_cached("SELECT json_serialize_sql(?::VARCHAR)")?.query_row([query], |row| row.get(0))
 }
 
 /// Runs a statement on this thread, as the watchdog lets it.

@@ -1,9 +1,9 @@
 //! The token that a client must show. It is never shown by us, in no log and no error.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// The environment variable that may hold it.
@@ -77,18 +77,26 @@ impl Token {
         Self::parse(&std::fs::read_to_string(file).map_err(failed)?, &file.display().to_string())
     }
 
-    /// Reads a token file, made with a new token when it is not there, for the owner alone.
+    /// Reads a token file, made with a new token when it is not there, for the owner alone. It is there as a whole or not
+    /// at all, and of several who make it one does.
     pub(super) fn read_or_make(file: &Path) -> Result<Self, TokenError> {
-        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
-            Ok(mut made) => {
-                let failed = |source| TokenError::File { file: file.to_owned(), source };
-                let token = Self::random().map_err(failed)?;
-                writeln!(made, "{}", token.0).and_then(|()| made.sync_all()).map_err(failed)?;
-                Ok(token)
+        if !file.exists() {
+            match Self::make(file) {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                made => made.map_err(|source| TokenError::File { file: file.to_owned(), source })?,
             }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Self::read(file),
-            Err(source) => Err(TokenError::File { file: file.to_owned(), source }),
         }
+        Self::read(file)
+    }
+
+    fn make(file: &Path) -> std::io::Result<()> {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // for the owner alone, as all of these are
+        let mut made = tempfile::NamedTempFile::new_in(folder)?;
+        writeln!(made, "{}", Self::random()?.0)?;
+        made.as_file().sync_all()?;
+        made.persist_noclobber(file)?;
+        Ok(())
     }
 
     fn random() -> std::io::Result<Self> {
@@ -139,5 +147,6 @@ mod tests {
         assert_eq!(Token::read_or_make(&file).expect("read"), made);
         assert_eq!(std::fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o600);
         assert_eq!(made.secret().len(), 64);
+        assert_eq!(folder.path().read_dir().expect("the folder").count(), 1, "nothing else is left there");
     }
 }

@@ -2,6 +2,7 @@
 //! for `elava` on a file that nobody writes.
 
 mod statement;
+mod text;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,8 @@ use elava_schemas::{ChangeType, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use self::text::{Piece, pieces};
+pub use self::text::{bare, statements};
 use crate::store::{History, HistoryError, Tried};
 
 /// Where the running detector is asked.
@@ -270,10 +273,25 @@ impl Query {
     /// As one text, for whoever takes no parameters.
     pub(crate) fn text(&self) -> String {
         let (sql, parameters) = self.statement();
-        // from the last on: $1 is the beginning of $10
-        let numbered = parameters.iter().enumerate().rev();
-        numbered.fold(sql.to_owned(), |sql, (index, value)| sql.replace(&format!("${}", index + 1), &literal(value)))
+        let part = |(piece, part): (Piece, &str)| match piece {
+            Piece::Code => filled_in(part, &parameters),
+            Piece::Quoted | Piece::Comment => part.to_owned(),
+        };
+        pieces(sql).map(part).collect()
     }
+}
+
+/// Code with the values of its parameters, `$1` and so on.
+fn filled_in(code: &str, parameters: &[Parameter]) -> String {
+    let mut parts = code.split('$');
+    let mut filled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.len() - part.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let number: usize = part[..digits].parse().expect("a question names its parameters by numbers");
+        filled += &literal(&parameters[number - 1]);
+        filled += &part[digits..];
+    }
+    filled
 }
 
 fn literal(value: &Parameter) -> String {
@@ -308,6 +326,25 @@ fn texts(history: &History, sql: &str, parameters: &[Parameter]) -> Result<Vec<S
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parameters_are_filled_in_once_and_in_code_alone() {
+        let text = |text: &str| Parameter::Text(text.to_owned());
+        let parameters = [text("$2"), text("it's\n$1"), Parameter::Null, Parameter::UInt(4)];
+        let scope = ScopeFilter { account: Some("$1 --".into()), region: Some("'$2'".into()), kind: None };
+        assert_eq!(
+            filled_in("a = $1 AND b IN ($2, $3) LIMIT $4", &parameters),
+            "a = '$2' AND b IN ('it''s\n$1', NULL) LIMIT 4"
+        );
+        let tags = BTreeMap::from([("a\nb$1".to_owned(), Some("$2".to_owned()))]);
+        let question = Query::Resources { at: None, scope, tags, limit: None };
+        let asked = question.text();
+        let values: Vec<&str> =
+            pieces(&asked).filter(|(piece, _)| *piece == Piece::Quoted).map(|(_, part)| part).collect();
+        for value in ["'$1 --'", "'$2'"] {
+            assert!(values.contains(&value), "{values:?}");
+        }
+    }
 
     #[test]
     fn questions() {

@@ -20,6 +20,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 6, name: "0006_lives", sql: include_str!("migrations/0006_lives.sql") },
     Migration { number: 7, name: "0007_json", sql: include_str!("migrations/0007_json.sql") },
     Migration { number: 8, name: "0008_texts", sql: include_str!("migrations/0008_texts.sql") },
+    Migration { number: 9, name: "0009_slices", sql: include_str!("migrations/0009_slices.sql") },
 ];
 
 /// In order: later ones use earlier ones.
@@ -141,7 +142,7 @@ mod tests {
         migrate(&connection).expect("a fresh database");
         connection.execute_batch("INSERT INTO migrations VALUES (999, 'x', now())").expect("a row");
         let error = migrate(&connection).expect_err("it is newer");
-        assert_eq!(error.to_string(), "the history is of a newer version (migration 999) than this build knows (8)");
+        assert_eq!(error.to_string(), "the history is of a newer version (migration 999) than this build knows (9)");
     }
 
     #[test]

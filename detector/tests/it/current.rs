@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use elava_bus::{PARTITIONS, Stage, ask, group_of_scope};
 use elava_schemas::{Change, ChangeType, CurrentHead, CurrentRequest, Message, Part, Place, Resource, ResourceKey};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::backtest::resource;
 use crate::harness::{Bench, report, seen, time};
@@ -88,4 +88,25 @@ fn current_resources_are_as_their_last_change_has_told() {
         assert_eq!(lengths.iter().sum::<usize>(), last.len(), "cut at {resource_id}: {lengths:?}");
     }
     bench.block(bench.stage().answer(ask::CURRENT, "{}".into())).expect_err("no request");
+}
+
+/// Of two rows on one page, both without a time of their own.
+#[test]
+fn versions_of_one_instant_come_one_after_the_other() {
+    let mut bench = Bench::new();
+    bench.send(&[seen(None, "i-1", json!({"status": "a"}))]);
+    bench.send(&["b", "c"].map(|status| seen(None, "i-1", json!({"status": status}))));
+    let key: ResourceKey = "aws/1/r/ec2:instance/i-1".parse().expect("a key");
+    let partition = group_of_scope((&key).into(), PARTITIONS);
+    let all =
+        CurrentRequest { partition, part: Some(Part::default()), resource_key: None, at: time(1_000), previous: true };
+    let (_, lines) = ask_current(&bench, &all);
+    let statuses = |name: &str| lines.iter().map(|line| line["details"][name]["status"].clone()).collect::<Vec<_>>();
+    assert_eq!((statuses("previous"), statuses("resource")), (vec![json!("b")], vec![json!("c")]));
+
+    let told = "SELECT details ->> '$.resource.status', details ->> '$.previous.status', passing
+        FROM replay('2025-12-31', 'now')";
+    assert_eq!(bench.sql(told), "a | false\nb | true\nc | false\n");
+    let later = told.replace("2025-12-31", "2026-01-01 00:01");
+    assert_eq!(bench.sql(&later), "a | false\nb | true\nc | false\n", "the first one was there when it began");
 }

@@ -195,6 +195,32 @@ fn gone_and_back() {
     }
 }
 
+/// Several changes can come of one comparison.
+#[test]
+fn what_returns_is_a_version() {
+    let mut bench = Bench::new();
+    let [first, second] = ["1", "2"].map(|n| seen(None, "i-1", json!({"status": n, "tags": {"a": n}})));
+    let mut flapping = |row: &serde_json::Value| {
+        bench.send(std::slice::from_ref(row));
+        bench.sql("SELECT changes, returns FROM flapping('1h', at_least := 1)")
+    };
+    assert_eq!(flapping(&first), "1 | 0\n");
+    assert_eq!(flapping(&second), "3 | 0\n");
+    assert_eq!(flapping(&first), "5 | 1\n");
+}
+
+#[test]
+fn the_last_errors_are_of_the_last_scan() {
+    let mut bench = Bench::new();
+    let mut failed = report("s1", 1, "failed", 0);
+    failed["errors"] = json!([{"operation": "DescribeInstances", "code": "Throttled", "message": "slow down"}]);
+    bench.send(&[failed]);
+    let coverage = "SELECT last_outcome, last_errors ->> '$[0].code' FROM coverage";
+    assert_eq!(bench.sql(coverage), "failed | Throttled\n");
+    bench.send(&[report("s2", 2, "complete", 0)]);
+    assert_eq!(bench.sql(coverage), "complete\n");
+}
+
 #[test]
 fn questions_narrowed_by_scope_and_time() {
     let bench = told();

@@ -61,4 +61,14 @@ async fn a_rebuilt_history_is_the_same_row_for_row() {
     let output = rebuild(&server.url(), &late, &["--from", "2100-01-01T00:00:00Z"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(scalar(&late, "SELECT count(*) FROM keys"), 0);
+
+    let nowhere = folder.path().join("nowhere.duckdb");
+    for (url, more, why) in [
+        ("nats://127.0.0.1:1", &[][..], "cannot connect to NATS"),
+        (&server.url(), &["--from", "24h"][..], "a time is written as in"),
+    ] {
+        let output = rebuild(url, &nowhere, more);
+        assert!(!output.status.success() && !nowhere.exists());
+        assert!(String::from_utf8_lossy(&output.stderr).contains(why), "{output:?}");
+    }
 }

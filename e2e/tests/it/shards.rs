@@ -42,6 +42,8 @@ const STATEMENTS: &[&str] = &[
     "SELECT key, size FROM ec2_volume ORDER BY key LIMIT 10",
     "SELECT d.action, count(*) FROM decisions d JOIN keys k USING (resource_id) GROUP BY ALL ORDER BY ALL",
     "SELECT outcome, count(*) FROM deliveries GROUP BY ALL ORDER BY ALL",
+    "SELECT count(*) FROM deliveries",
+    "SELECT count(*) FROM approvals",
     "WITH gone AS (FROM disappeared_since('7d')) SELECT g.key FROM gone g JOIN resources r USING (key) ORDER BY ALL",
     "SELECT key FROM history('r-004-00011') ORDER BY ALL",
     "FROM coverage SELECT * EXCLUDE (age) ORDER BY ALL",

@@ -56,8 +56,14 @@ pub(super) fn at<T>(reader: &Connection, moment: i64, work: impl FnOnce() -> Res
     reader.execute_batch(&set).map_err(failed)?;
     let done = work();
     // the reader is another one's next
-    reader.execute_batch("RESET VARIABLE now").map_err(failed)?;
+    tidy_up(reader, "RESET VARIABLE now")?;
     done
+}
+
+/// Runs what must be done whatever became of a statement. An interruption that was meant for the statement may still hit
+/// it; the next one comes later than this takes.
+fn tidy_up(reader: &Connection, sql: &str) -> Result<(), Refusal> {
+    reader.execute_batch(sql).or_else(|_| reader.execute_batch(sql)).map_err(failed)
 }
 
 impl Whole {
@@ -113,7 +119,7 @@ impl Whole {
                 .map_err(failed)
         });
         for name in &names {
-            reader.execute_batch(&format!("DROP TABLE IF EXISTS {name}")).map_err(failed)?;
+            tidy_up(reader, &format!("DROP TABLE IF EXISTS {name}"))?;
         }
         done
     }

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
+use super::REPEATED;
 use crate::live::judge::Refusal;
 
 /// A statement, and what it needs of every shard. Statements are as `json_serialize_sql` gives them.
@@ -158,7 +159,12 @@ impl Planner<'_> {
             source["catalog_name"] = json!("");
         }
         let available = self.catalog.columns(&select(json!([star()]), source.clone(), Value::Null));
-        let wanted = self.wanted(node, &alias, available.as_deref(), order.as_ref());
+        let wanted = if REPEATED.contains(&name.as_str()) {
+            // equal rows of several shards are one: what tells rows of one shard apart is needed
+            json!([star()])
+        } else {
+            self.wanted(node, &alias, available.as_deref(), order.as_ref())
+        };
         let is_known = available.is_some();
         let pushed = available.map_or(Value::Null, |columns| pushed(condition, &alias, &columns));
         let query = select(wanted, source, pushed);
@@ -343,6 +349,7 @@ mod tests {
             let connection = Connection::open_in_memory().expect("a database");
             let schema =
                 "CREATE TABLE versions (key VARCHAR, account VARCHAR, tags MAP(VARCHAR, VARCHAR), valid_from INT);
+                CREATE TABLE deliveries (delivery_id VARCHAR, outcome VARCHAR);
                 CREATE MACRO at_time(t) AS TABLE SELECT * FROM versions WHERE valid_from <= t;
                 CREATE MACRO sorted(t) AS TABLE SELECT * FROM versions ORDER BY valid_from DESC, key;";
             connection.execute_batch(schema).expect("relations");
@@ -416,6 +423,12 @@ mod tests {
                 expect![[r#"
                 versions: SELECT 1 AS one FROM versions AS v
                 SELECT count_star() FROM r.main.part_0 AS v"#]],
+            ),
+            (
+                "SELECT outcome, count(*) FROM deliveries GROUP BY ALL",
+                expect![[r#"
+                deliveries: SELECT * FROM deliveries AS deliveries
+                SELECT outcome, count_star() FROM r.main.part_0 AS deliveries GROUP BY ALL"#]],
             ),
             (
                 "SELECT account, count(*) FROM at_time(3) GROUP BY ALL",

@@ -16,11 +16,16 @@ WITH mine AS MATERIALIZED (
         AND resource_id IN (SELECT resource_id FROM mine)
     GROUP BY resource_id
 ), ended AS (
-    SELECT resource_id, valid_to, resource_json(
-        scope, local_id, name, arn, status, tags, created_at, monthly_cost_usd, monthly_cost_source, attributes, relations
+    SELECT e.resource_id, resource_json(
+        e.scope, e.local_id, e.name, e.arn, e.status, e.tags, e.created_at, e.monthly_cost_usd, e.monthly_cost_source,
+        e.attributes, e.relations
     ) AS resource
-    FROM closed
-    WHERE $previous AND resource_id IN (SELECT resource_id FROM mine)
+    FROM mine m
+    -- of the same life: it ended when this one began
+    JOIN closed e ON e.resource_id = m.resource_id AND e.valid_to = m.valid_from AND e.first_seen = m.first_seen
+    WHERE $previous
+    -- of several at one instant the last one
+    QUALIFY row_number() OVER (PARTITION BY e.resource_id ORDER BY e.valid_from DESC, e.rowid DESC) = 1
 )
 SELECT json_object(
     'key', key_of(m.scope, m.local_id), 'step', 'version', 'at', rfc3339(m.valid_from),
@@ -37,5 +42,4 @@ SELECT json_object(
 )::VARCHAR
 FROM mine m
 LEFT JOIN counted c USING (resource_id)
--- of the same life: it ended when this one began
-LEFT JOIN ended e ON e.resource_id = m.resource_id AND e.valid_to = m.valid_from
+LEFT JOIN ended e USING (resource_id)

@@ -1,5 +1,4 @@
 INSERT INTO lives.next
-SELECT *
 FROM lives.ended
-WHERE resource_id BETWEEN $first AND $last AND rowid < $rows_before
+WHERE resource_id BETWEEN $first AND $last
 ORDER BY resource_id, valid_from, valid_to

@@ -1,1 +1,1 @@
-SELECT closed_in, until::VARCHAR, sorted, added, slices, slice, rows_before FROM lives.state
+SELECT closed_in, until::VARCHAR, sorted, added, slices, slice FROM lives.state

@@ -35,8 +35,9 @@ CREATE OR REPLACE MACRO flapping(since, at_least := 3) AS TABLE
 SELECT
     key, provider, account, region, type, id,
     count(*) AS changes,
-    -- came back to a version it had before
-    count(current_version) - count(DISTINCT current_version) AS returns,
+    -- came back to a version it had before; one comparison can yield several changes
+    count(DISTINCT (detected_at, previous_version, current_version)) FILTER (current_version IS NOT NULL)
+    - count(DISTINCT current_version) AS returns,
     count(*) FILTER (change = 'disappeared') AS disappearances,
     min(detected_at) AS first_change_at,
     max(detected_at) AS last_change_at,

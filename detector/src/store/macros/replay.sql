@@ -49,14 +49,19 @@ WITH lived AS MATERIALIZED (
         AND detected_at < instant(until)
     QUALIFY row_number() OVER (PARTITION BY resource_id, detected_at) = 1
 ), changed AS MATERIALIZED (
-    -- one comparison can yield several changes of one version
-    SELECT resource_id, detected_at, previous_version, current_version, bool_and(baseline) AS baseline,
-        bool_or(type = 'disappeared') AS gone, any_value(key_of(scope, local_id)) AS key
-    FROM changes
-    WHERE resource_id BETWEEN part_begin(part, parts) AND part_end(part, parts)
-        AND detected_at > instant(since) AND detected_at < instant(until)
-        AND in_scope(account, region, resource_type, account_like, region_like, type_like)
-    GROUP BY resource_id, detected_at, previous_version, current_version
+    SELECT *, coalesce(
+        list_contains(list(previous_version) OVER (PARTITION BY resource_id, detected_at), current_version), false
+    ) AS passing
+    FROM (
+        -- one comparison can yield several changes of one version
+        SELECT resource_id, detected_at, previous_version, current_version, bool_and(baseline) AS baseline,
+            bool_or(type = 'disappeared') AS gone, any_value(key_of(scope, local_id)) AS key
+        FROM changes
+        WHERE resource_id BETWEEN part_begin(part, parts) AND part_end(part, parts)
+            AND detected_at > instant(since) AND detected_at < instant(until)
+            AND in_scope(account, region, resource_type, account_like, region_like, type_like)
+        GROUP BY resource_id, detected_at, previous_version, current_version
+    )
 ), given AS (
     -- how each resource was when the time began
     SELECT
@@ -67,16 +72,17 @@ WITH lived AS MATERIALIZED (
             WHERE c.baseline AND c.resource_id = l.resource_id AND c.detected_at = l.valid_from
                 AND c.current_version = l.version
         ) AS baseline,
-        false AS gone
+        false AS gone, false AS passing
     FROM lived l
     WHERE l.valid_from <= instant(since)
     UNION ALL
-    SELECT resource_id, key, detected_at, false, previous_version, current_version, baseline, gone FROM changed
+    SELECT resource_id, key, detected_at, false, previous_version, current_version, baseline, gone, passing
+    FROM changed
 ), linked AS (
     -- the version before has been told, but for one that no change has told of
     SELECT *,
-        lag(current_version) OVER (PARTITION BY resource_id ORDER BY happened_at) IS DISTINCT FROM previous_version
-        AS wants_previous
+        lag(current_version) OVER (PARTITION BY resource_id ORDER BY happened_at, passing DESC)
+            IS DISTINCT FROM previous_version AS wants_previous
     FROM given
 ), told AS (
     SELECT
@@ -86,7 +92,8 @@ WITH lived AS MATERIALIZED (
             'previous_version', version_text(g.previous_version), 'baseline', g.baseline,
             'first_seen', rfc3339(n.first_seen), 'changes_7d', c.changes_7d, 'changes_30d', c.changes_30d,
             'resource', n.resource, 'previous', p.resource
-        ) AS details
+        ) AS details,
+        g.passing
     FROM linked g
     LEFT JOIN lived n
         ON n.resource_id = g.resource_id AND n.version = g.current_version AND n.valid_from = g.happened_at
@@ -100,20 +107,21 @@ WITH lived AS MATERIALIZED (
         json_object(
             'policy', v.policy, 'rule', v.rule, 'severity', v.severity, 'message', v.message,
             'opened_at', rfc3339(v.opened_at), 'closed_at', rfc3339(v.closed_at)
-        )
+        ),
+        false
     FROM violations v
     JOIN keys k USING (resource_id)
     WHERE v.resource_id BETWEEN part_begin(part, parts) AND part_end(part, parts)
         AND v.opened_at < instant(until) AND (v.closed_at IS NULL OR v.closed_at > instant(since))
         AND in_scope(k.account, k.region, k.type, account_like, region_like, type_like)
 )
-SELECT key, happened_at, step, rule, details
+SELECT key, happened_at, step, rule, details, passing
 FROM told
 -- violations first: where a policy fails, what it found before stays. By columns of the answer: the rows of several
 -- shards are sorted once more
-ORDER BY key, step DESC, happened_at, rule;
+ORDER BY key, step DESC, happened_at, passing DESC, rule;
 COMMENT ON MACRO TABLE replay IS
-'What policies were given between two times, resource by resource: the violations that were recorded (step violation), how it was at first (at_start), then each change with the resource it left behind (step version). Of so many parts of all resources the nth, from 0';
+'What policies were given between two times, resource by resource: the violations that were recorded (step violation), how it was at first (at_start), then each change with the resource it left behind (step version; passing where another change came at the same instant). Of so many parts of all resources the nth, from 0';
 
 CREATE OR REPLACE MACRO replay_size(since, until, account_like := NULL, region_like := NULL, type_like := NULL) AS TABLE
 SELECT

@@ -1,5 +1,5 @@
 -- The same in lives.ended, of whatever resources anything went: what is left of their day takes the place of what was
--- there. Rows move by it, so a sorting that is going on begins again.
+-- there. Slices that are sorted already have rows that are gone, so a sorting that is going on begins again.
 DELETE FROM lives.ended
 WHERE resource_id IN (SELECT resource_id FROM thinning WHERE goes)
     AND valid_to > utc($begins) AND valid_to <= utc($ends);
@@ -13,4 +13,4 @@ WHERE c.resource_id IN (SELECT resource_id FROM thinning WHERE goes)
 ORDER BY c.resource_id, c.valid_from, c.valid_to;
 
 UPDATE lives.state
-SET slices = 0, slice = 0, rows_before = 0, added = added + (SELECT count(*) FROM thinning WHERE NOT goes);
+SET slices = 0, slice = 0, added = added + (SELECT count(*) FROM thinning WHERE NOT goes);

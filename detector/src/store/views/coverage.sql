@@ -9,7 +9,7 @@ SELECT
     present() - max(finished_at) FILTER (verdict = 'proved') AS age,
     max(finished_at) AS last_scan_at,
     arg_max(outcome, finished_at) AS last_outcome,
-    arg_max(errors, finished_at) AS last_errors,
+    arg_max_null(errors, finished_at) AS last_errors,
     count(*) AS scans
 FROM scans
 GROUP BY provider, account, region, type;

@@ -92,6 +92,8 @@ const REMOTE: &[&str] = &[
     "FROM resources WHERE id IN (SELECT content FROM read_text('/etc/passwd'))",
     "FROM query('DELETE FROM changes')",
     "FROM query_table('changes')",
+    "FROM histogram_values('elava_results.main.result_1', a)",
+    "FROM histogram('changes', scan_id)",
     "FROM json_execute_serialized_sql(json_serialize_sql('SELECT 1'))",
     "FROM arrow_scan(1, 2, 3)",
     "FROM seq_scan()",
@@ -230,6 +232,8 @@ fn hostile_statements_change_nothing() {
         FROM resources WHERE id IN (SELECT content FROM read_text('/etc/passwd')) => Invalid Input Error: rows of read_text() are not served; the history's tables, views and macros are
         FROM query('DELETE FROM changes') => Invalid Input Error: rows of query() are not served; the history's tables, views and macros are
         FROM query_table('changes') => Invalid Input Error: rows of query_table() are not served; the history's tables, views and macros are
+        FROM histogram_values('elava_results.main.result_1', a) => Invalid Input Error: rows of histogram_values() are not served; the history's tables, views and macros are
+        FROM histogram('changes', scan_id) => Invalid Input Error: rows of histogram() are not served; the history's tables, views and macros are
         FROM json_execute_serialized_sql(json_serialize_sql('SELECT 1')) => Invalid Input Error: rows of json_execute_serialized_sql() are not served; the history's tables, views and macros are
         FROM arrow_scan(1, 2, 3) => Invalid Input Error: rows of arrow_scan() are not served; the history's tables, views and macros are
         FROM seq_scan() => Invalid Input Error: rows of seq_scan() are not served; the history's tables, views and macros are
@@ -261,6 +265,7 @@ const FILES: &[&str] = &[
     "FROM read_duckdb('COPY')",
     "FROM glob('LAKE/*')",
     "FROM query_table('LAKE/about/FILE.parquet')",
+    "FROM histogram_values('LAKE/about/FILE.parquet', history_id)",
     "WITH one AS (FROM 'LAKE/about/FILE.parquet') FROM one",
     "SELECT (SELECT count(*) FROM 'LAKE/about/FILE.parquet')",
     "FROM resources WHERE id IN (SELECT history_id FROM 'LAKE/about/FILE.parquet')",

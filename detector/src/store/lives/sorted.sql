@@ -1,0 +1,1 @@
+SELECT (SELECT count(*) FROM lives.next), (SELECT count(*) FROM lives.ended)
