@@ -262,7 +262,8 @@ fn failure(error: HistoryError) -> Failure {
         HistoryError::Wrong { .. } | HistoryError::Missing { .. } | HistoryError::Panicked { .. } => {
             Failure::Poison(error.into())
         }
-        HistoryError::Newer { .. }
+        HistoryError::Doubt(_)
+        | HistoryError::Newer { .. }
         | HistoryError::Older { .. }
         | HistoryError::Migrate { .. }
         | HistoryError::Thread(_) => Failure::Fatal(error.into()),

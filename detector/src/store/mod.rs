@@ -13,6 +13,7 @@ mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use duckdb::{AccessMode, Config, Connection, InterruptHandle};
 
@@ -24,6 +25,11 @@ pub(crate) use migrate::definitions;
 pub(crate) use records::{Records, StoredViolation};
 pub(crate) use thin::{DayPlan, FileBytes, TypeCount};
 pub(crate) use write::Progress;
+
+/// How often, and after which pause each time, it is asked whether a transaction was committed: for longer than readers'
+/// statements may take, which have the memory meanwhile.
+const DOUBTS: u32 = 600;
+const DOUBT: Duration = Duration::from_millis(100);
 
 /// DuckDB's own share of the detector's memory.
 const MEMORY: &str = "256MB";
@@ -80,6 +86,9 @@ pub enum HistoryError {
         /// Why.
         source: duckdb::Error,
     },
+    /// A commit failed, and whether it did all the same cannot be found out: only opening the file again tells.
+    #[error("it is not known whether the last transaction is in the history")]
+    Doubt(#[source] Box<Self>),
     /// No thread to watch over what is asked of it.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
@@ -232,7 +241,7 @@ impl History {
         self.roll_back();
         // DuckDB also says so when only the checkpoint after the commit has failed, for want of memory
         // or disk. Doing the work again would do it twice.
-        if self.commits()? == number {
+        if self.commits_in_doubt()? == number {
             tracing::warn!(%error, "committed; the checkpoint after it failed and will be tried again");
             return Ok(value);
         }
@@ -279,6 +288,22 @@ impl History {
     fn commits(&self) -> Result<u64, HistoryError> {
         let commits = self.connection.query_row("SELECT number FROM commits", [], |row| row.get(0));
         commits.tried("count the transactions of")
+    }
+
+    /// The same, when the last one may be one of them or not: waits until there is memory to find that out.
+    fn commits_in_doubt(&self) -> Result<u64, HistoryError> {
+        for _ in 0..DOUBTS {
+            match self.commits() {
+                Ok(number) => return Ok(number),
+                Err(error) => tracing::warn!(
+                    error = elava_bus::cli::chain(&error),
+                    "whether the last transaction is committed cannot be read now"
+                ),
+            }
+            self.roll_back();
+            std::thread::sleep(DOUBT);
+        }
+        self.commits().map_err(|error| HistoryError::Doubt(error.into()))
     }
 
     /// Ends the transaction that a failure left open, if it did.

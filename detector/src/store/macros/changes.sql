@@ -35,9 +35,14 @@ CREATE OR REPLACE MACRO flapping(since, at_least := 3) AS TABLE
 SELECT
     key, provider, account, region, type, id,
     count(*) AS changes,
-    -- came back to a version it had before; one comparison can yield several changes
+    -- came back to a version it had before: comparisons, of which each can yield several changes, less the versions that
+    -- were new
     count(DISTINCT (detected_at, previous_version, current_version)) FILTER (current_version IS NOT NULL)
-    - count(DISTINCT current_version) AS returns,
+    - len(list_distinct(list(previous_version) || list(current_version)))
+    + (
+        first(previous_version ORDER BY detected_at) FILTER (previous_version IS NOT NULL OR current_version IS NOT NULL)
+        IS NOT NULL
+    )::BIGINT AS returns,
     count(*) FILTER (change = 'disappeared') AS disappearances,
     min(detected_at) AS first_change_at,
     max(detected_at) AS last_change_at,
