@@ -100,10 +100,24 @@ impl<P: Args> StageArgs<P> {
 
 /// Starts logging to standard error. `RUST_LOG` chooses levels; the default is `info` for ours.
 pub fn start_logging(format: Option<LogFormat>) {
+    start_logging_from(
+        "warn,aws_config=error,elava_bus=info,elava_observer=info,elava_detector=info,elava_enforcer=info,elava_decider=info,elava_notifier=info,elava_executor=info",
+        format,
+    );
+}
+
+/// The same for a command that a person waits for: by default only warnings, to whom all else would be in the way.
+pub fn start_logging_of_command() {
+    start_logging_from("warn,aws_config=error", None);
+}
+
+fn start_logging_from(levels: &str, format: Option<LogFormat>) {
     let terminal = std::io::stderr().is_terminal();
     let format = format.unwrap_or(if terminal { LogFormat::Text } else { LogFormat::Json });
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,aws_config=error,elava_bus=info,elava_observer=info,elava_detector=info,elava_enforcer=info,elava_decider=info,elava_notifier=info,elava_executor=info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(terminal);
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(levels));
+    // https://no-color.org
+    let in_colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(in_colour);
     // A second start, as in tests, keeps the first subscriber.
     let started = match format {
         LogFormat::Text => builder.compact().with_target(false).try_init(),

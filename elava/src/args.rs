@@ -13,6 +13,7 @@ use crate::command::{
     replay::ReplayArgs, report::ReportArgs, resources::ResourcesArgs, scan::ScanArgs, status::StatusArgs,
     summary::SummaryArgs, violations::ViolationsArgs,
 };
+use crate::report::grouped;
 use crate::show::{Format, FormatArgs};
 use crate::sql::SqlArgs;
 use crate::up::UpArgs;
@@ -160,6 +161,24 @@ impl From {
     pub(crate) async fn print(&self, query: &Query, columns: &[&str], nothing: &str) -> Result<(), CommandError> {
         let rows = ask::ask(self, query).await?;
         Ok(show::rows(&rows, columns, self.format(), nothing)?)
+    }
+
+    /// The same, of at most `limit` rows; where there are more, that is said.
+    pub(crate) async fn print_first(
+        &self,
+        limit: u32,
+        query: impl FnOnce(u32) -> Query,
+        columns: &[&str],
+        nothing: &str,
+    ) -> Result<(), CommandError> {
+        let mut rows = ask::ask(self, &query(limit.saturating_add(1))).await?;
+        let is_cut = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        show::rows(&rows, columns, self.format(), nothing)?;
+        if is_cut {
+            eprintln!("elava: the first {} only; --limit N gives more", grouped(f64::from(limit), 0));
+        }
+        Ok(())
     }
 }
 

@@ -5,7 +5,9 @@
 
 pub mod args;
 pub mod ask;
+mod clean;
 pub mod command;
+pub mod fault;
 pub mod paint;
 mod report;
 pub mod show;

@@ -5,14 +5,18 @@ use std::process::ExitCode;
 use clap::Parser;
 use elava::args::{Command, Elava};
 use elava::command::approve::Word;
-use elava::{sql, up};
+use elava::{fault, sql, up};
 use elava_bus::CancellationToken;
 use elava_bus::cli::{self, Finished};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    cli::start_logging(None);
-    cli::exit("elava", go(Elava::parse().command).await)
+    let command = Elava::parse().command;
+    match &command {
+        Command::Up(_) => cli::start_logging(None),
+        _ => cli::start_logging_of_command(),
+    }
+    cli::exit("elava", go(command).await.map_err(|error| fault::plain(error.as_ref())))
 }
 
 async fn go(command: Command) -> anyhow::Result<Finished> {

@@ -7,6 +7,9 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 use serde_json::{Map, Value};
 
+use crate::clean::one_line;
+use crate::paint::Painter;
+
 /// One row of an answer.
 pub type Row = Map<String, Value>;
 
@@ -67,7 +70,7 @@ pub fn rows(rows: &[Row], columns: &[&str], format: Format, nothing: &str) -> st
         }
         Format::Csv => text = csv(rows, columns),
         Format::Table if rows.is_empty() => text = format!("{nothing}\n"),
-        Format::Table => text = format!("{}\n", table(rows, columns)),
+        Format::Table => text = format!("{}\n", table(rows, columns, Painter::of_output())),
     }
     print(&text)
 }
@@ -93,13 +96,6 @@ pub(crate) fn csv(rows: &[Row], expected: &[&str]) -> String {
             columns.push(name);
         }
     }
-    let field = |text: &str| {
-        if text.contains([',', '"', '\n', '\r']) {
-            format!("\"{}\"", text.replace('"', "\"\""))
-        } else {
-            text.to_owned()
-        }
-    };
     let value = |value: Option<&Value>| match value {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => field(text),
@@ -110,18 +106,39 @@ pub(crate) fn csv(rows: &[Row], expected: &[&str]) -> String {
     lines.join("\n") + "\n"
 }
 
-fn table(rows: &[Row], columns: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(columns.iter().map(|name| Cell::new(name.replace('_', " ")).add_attribute(Attribute::Bold)));
+/// A field of CSV.
+pub(crate) fn field(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}
+
+fn table(rows: &[Row], columns: &[&str], painter: Painter) -> Table {
+    let mut table = bare_table(columns.iter().map(|name| heading(name)), painter);
     for row in rows {
-        table.add_row(columns.iter().map(|name| cell(name, row.get(*name).unwrap_or(&Value::Null))));
+        table.add_row(columns.iter().map(|name| cell(name, row.get(*name).unwrap_or(&Value::Null), painter)));
     }
     table
 }
 
-fn cell(column: &str, value: &Value) -> Cell {
-    let text = text(column, value);
+/// A table that has no rows yet.
+pub(crate) fn bare_table(headings: impl Iterator<Item = String>, painter: Painter) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    let heading = |text: String| match painter {
+        Painter::Colored => Cell::new(text).add_attribute(Attribute::Bold),
+        Painter::Plain => Cell::new(text),
+    };
+    table.set_header(headings.map(heading));
+    table
+}
+
+/// A column's name in words, without the unit that its values have in them.
+fn heading(column: &str) -> String {
+    let name = column.strip_suffix("_seconds").or_else(|| column.strip_suffix("_bytes")).unwrap_or(column);
+    name.replace('_', " ")
+}
+
+fn cell(column: &str, value: &Value, painter: Painter) -> Cell {
+    let text = one_line(&text(column, value));
     let color = match text.as_str() {
         "critical" | "disappeared" | "failed" | "unknown" => Some(Color::Red),
         "warning" | "tag_drift" | "cost_increase" | "partial" => Some(Color::Yellow),
@@ -129,7 +146,7 @@ fn cell(column: &str, value: &Value) -> Cell {
         _ => None,
     };
     let cell = Cell::new(text);
-    match color {
+    match color.filter(|_| painter == Painter::Colored) {
         Some(color) => cell.fg(color),
         None => cell,
     }
@@ -151,11 +168,24 @@ fn text(column: &str, value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Number(number) if column.ends_with("_seconds") => ago(number.as_f64().unwrap_or(0.0)),
         Value::Number(number) if column.ends_with("bytes") => size(number.as_f64().unwrap_or(0.0)),
-        Value::Number(number) => number.as_f64().map_or_else(String::new, |value| match value {
-            whole if whole.fract() == 0.0 => format!("{whole:.0}"),
-            value => format!("{value:.2}"),
-        }),
+        Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+            None => number.to_string(),
+            Some(whole) if whole.fract() == 0.0 => format!("{whole:.0}"),
+            Some(part) => amount(part),
+        },
         other => other.to_string(),
+    }
+}
+
+/// To the cent; what is less than one, to its first two digits, unless it is what additions leave over.
+#[expect(clippy::cast_possible_truncation, reason = "a logarithm to the base of 10")]
+pub(crate) fn amount(value: f64) -> String {
+    match value.abs() {
+        less if (1e-9..0.005).contains(&less) => {
+            let digits = 1 - less.log10().floor() as i32;
+            format!("{value:.*}", digits.unsigned_abs() as usize).trim_end_matches('0').to_owned()
+        }
+        _ => format!("{value:.2}"),
     }
 }
 
@@ -200,6 +230,31 @@ mod tests {
     }
 
     #[test]
+    fn numbers_read_well() {
+        for (number, expected) in [
+            (json!(11_492_143_115_514_588_067_u64), "11492143115514588067"),
+            (json!(-3), "-3"),
+            (json!(3.0), "3"),
+            (json!(0.0), "0"),
+            (json!(1234.5), "1234.50"),
+            (json!(0.014), "0.01"),
+            (json!(0.004), "0.004"),
+            (json!(-0.000_456), "-0.00046"),
+            (json!(0.1 + 0.2 - 0.3), "0.00"),
+        ] {
+            assert_eq!(text("monthly_cost_usd", &number), expected, "{number}");
+        }
+    }
+
+    #[test]
+    fn headings_are_words() {
+        for (column, expected) in [("age_seconds", "age"), ("limit_bytes", "limit"), ("bytes_per_row", "bytes per row")]
+        {
+            assert_eq!(heading(column), expected);
+        }
+    }
+
+    #[test]
     fn sizes_read_well() {
         for (bytes, expected) in [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (643_313_664, "643.3 MB")] {
             assert_eq!(text("limit_bytes", &json!(bytes)), expected);
@@ -226,16 +281,16 @@ mod tests {
     fn a_table_reads_well() {
         let rows = [
             row(
-                &json!({"detected_at": "2026-11-01T12:00:00.123456Z", "type": "tag_drift", "details": "Owner changed", "cost": 1.25}),
+                &json!({"detected_at": "2026-11-01T12:00:00.123456Z", "type": "tag_drift", "details": "Owner\u{1b}[2J\nchanged", "cost": 1.25}),
             ),
             row(&json!({"detected_at": "2026-11-01T12:00:01Z", "type": "appeared", "details": null})),
         ];
-        let shown = table(&rows, &["detected_at", "type", "details", "cost"]).to_string();
+        let shown = table(&rows, &["detected_at", "type", "details", "cost"], Painter::Plain).to_string();
         let trimmed: Vec<&str> = shown.lines().map(str::trim).collect();
         expect![[r#"
-            detected at          type       details        cost
-            2026-11-01 12:00:00  tag_drift  Owner changed  1.25
-            2026-11-01 12:00:01  appeared   -              -"#]]
+            detected at          type       details            cost
+            2026-11-01 12:00:00  tag_drift  Owner␛[2J␊changed  1.25
+            2026-11-01 12:00:01  appeared   -                  -"#]]
         .assert_eq(&trimmed.join("\n"));
     }
 }

@@ -24,16 +24,24 @@ impl Folder {
     }
 
     fn elava(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_elava"))
+        self.command(arguments).output().expect("the binary")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_elava"));
+        command.arg("sql").args(arguments).stdin(Stdio::null());
+        self.within(command)
+    }
+
+    /// A process whose environment is the test's.
+    fn within(&self, mut command: Command) -> Command {
+        command
             .current_dir(self.0.path())
-            .arg("sql")
-            .args(arguments)
             .env_remove("ELAVA_DB")
             .env_remove("ELAVA_SQL_TOKEN")
-            .env("ELAVA_SQL_EXTENSION", extension())
-            .stdin(Stdio::null())
-            .output()
-            .expect("the binary")
+            .env_remove("COLUMNS")
+            .env("ELAVA_SQL_EXTENSION", extension());
+        command
     }
 }
 
@@ -44,6 +52,26 @@ fn extension() -> PathBuf {
 fn said(output: &Output) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (text(&output.stdout), text(&output.stderr))
+}
+
+/// What is typed to interrupt a statement.
+const CTRL_C: &str = r"\x03";
+
+/// What the screen shows, and what is typed then.
+fn at_the_prompt(folder: &Folder, arguments: &[&str], keys: &[(&str, &str)]) {
+    let keys: String = keys.iter().map(|(shown, typed)| format!("{}\t{typed}\n", shown.escape_default())).collect();
+    let input = folder.0.path().join("keys");
+    fs::write(&input, keys).expect("a file");
+    let mut python = Command::new("python3");
+    python
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/prompt.py"))
+        .args([env!("CARGO_BIN_EXE_elava"), "sql"])
+        .args(arguments)
+        .env("TERM", "xterm")
+        .env("XDG_STATE_HOME", folder.0.path())
+        .stdin(fs::File::open(input).expect("a file"));
+    let output = folder.within(python).output().expect("python");
+    assert!(output.status.success(), "{:?}", said(&output));
 }
 
 /// Statements that are no `SELECT`, and what is shown of them, wherever they run.
@@ -85,13 +113,21 @@ fn over_the_running_detector() {
         (&["FROM changes_since(now() - INTERVAL 24 HOUR)"], ""),
         (&["--csv", "SELECT 'a,b' AS x, 2 AS y -- all"], "x,y\n\"a,b\",2\n"),
         (&["--table", "FROM resources"], "no rows\n"),
+        (&["SELECT 1.10::DECIMAL(38, 2) AS d, 'nan'::DOUBLE AS n"], "{\"d\":1.10,\"n\":\"nan\"}\n"),
+        (&["SELECT 1 AS a; -- one\n; SELECT ';' AS b"], "{\"a\":1}\n{\"b\":\";\"}\n"),
+        (&[";"], ""),
     ] {
         let (out, err) = said(&ask(arguments));
         assert_eq!((out.as_str(), err.as_str()), (expected, ""), "{arguments:?}");
     }
     for (arguments, expected) in [
-        (&["DROP TABLE changes"][..], "Authorization failed"),
-        (&["SELECT wrong FROM resources"], "wrong"),
+        (&["DROP TABLE changes"][..], "elava: only reading statements are served\n"),
+        (&["SELECT wrong FROM resources"], "\n\nLINE 1: SELECT wrong FROM resources\n               ^\n"),
+        (&["EXPLAIN SELECT wrong"], "\n\nLINE 1: EXPLAIN SELECT wrong\n"),
+        (&["SELEC 1"], "elava: syntax error at or near \"SELEC\"\n"),
+        (&["SELECT error('hu')"], "elava: Invalid Input Error: hu\n"),
+        (&["FROM changes_snce('24h')"], "\nDid you mean \"changes_since\"?\n"),
+        (&["FROM glob('*')"], "macros are\n"),
         (
             &["SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range = -1"],
             "ended after 20 s",
@@ -108,7 +144,18 @@ fn over_the_running_detector() {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("permissions");
     let (out, err) = said(&ask(&["--sql-token-file", "other", "SELECT 1"]));
     assert_eq!(out, "");
-    assert!(err.contains("Authentication failed") && !err.contains("another-token"), "{err}");
+    assert!(err.contains("the token is wrong") && !err.contains("another-token"), "{err}");
+    at_the_prompt(
+        &folder,
+        &["--sql-addr", &address],
+        &[
+            ("elava> ", r".json\n"),
+            ("elava> ", r"SELECT sum(range) FROM range(1000000000000);\n"),
+            (");", CTRL_C),
+            ("interrupted", r"SELECT 40 + 2 AS answer;\n"),
+            ("{\"answer\":42}", r".quit\n"),
+        ],
+    );
 }
 
 #[test]
@@ -125,13 +172,44 @@ fn over_a_file() {
     explains_itself(|arguments| folder.elava(&[&["--db", history], arguments].concat()));
     let (_, err) = said(&folder.elava(&["SELECT 1"]));
     assert!(err.contains("no token"), "{err}");
+    let output = folder.elava(&["--db", history, "SELECT 1 AS a; DROP TABLE keys; SELECT 2 AS b"]);
+    let (out, err) = said(&output);
+    assert_eq!((out.as_str(), err.as_str()), ("{\"a\":1}\n", "elava: only reading statements are served\n"));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn statements_come_from_standard_input() {
+    let folder = Folder::new();
+    drop(Detector::open(&folder.history(), Shard::WHOLE, &Config::default()).expect("a history"));
+    let file = folder.0.path().join("statements.sql");
+    fs::write(&file, "SELECT 1 AS a; -- ;\nSELECT ';' AS b\n;").expect("a file");
+    let output = folder
+        .command(&["--csv", "--db", folder.history().to_str().expect("a path")])
+        .stdin(fs::File::open(file).expect("a file"))
+        .output()
+        .expect("the binary");
+    assert_eq!(said(&output), ("a\n1\nb\n;\n".to_owned(), String::new()));
+}
+
+#[test]
+fn wide_rows_are_below_one_another() {
+    let folder = Folder::new();
+    drop(Detector::open(&folder.history(), Shard::WHOLE, &Config::default()).expect("a history"));
+    let history = folder.history();
+    let table = |columns: &str| {
+        let arguments =
+            ["--table", "--db", history.to_str().expect("a path"), "SELECT 1 AS limit_bytes, 'a\u{1b}' AS b"];
+        said(&folder.command(&arguments).env("COLUMNS", columns).output().expect("the binary")).0
+    };
+    assert_eq!(table("10"), "limit_bytes: 1\nb: a␛\n");
+    assert!(table("80").starts_with(" limit_bytes  b"), "{}", table("80"));
 }
 
 #[test]
 fn at_a_prompt() {
     let folder = Folder::new();
     drop(Detector::open(&folder.history(), Shard::WHOLE, &Config::default()).expect("a history"));
-    // what the screen shows, and what is typed then
     let keys = [
         ("elava> ", r".json\n"),
         ("elava> ", r"SELECT 40 +\n"),
@@ -141,21 +219,12 @@ fn at_a_prompt() {
         ("elava> ", r".csv\n"),
         ("elava> ", r"SELECT 'x' AS y;\n"),
         ("y\r\nx", r"SELECT wrong;\n"),
-        ("Binder Error", r".quit\n"),
+        ("Binder Error", r"SELECT sum(range) FROM range(1000000000000);\n"),
+        (");", CTRL_C),
+        ("interrupted", r"SELECT 'on'; SELECT wrong; SELECT 'never';\n"),
+        ("on\r\nBinder Error", r".quit\n"),
     ];
-    let keys: String = keys.iter().map(|(shown, typed)| format!("{}\t{typed}\n", shown.escape_default())).collect();
-    let input = folder.0.path().join("keys");
-    fs::write(&input, keys).expect("a file");
-    let output = Command::new("python3")
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/prompt.py"))
-        .args([env!("CARGO_BIN_EXE_elava"), "sql", "--db"])
-        .arg(folder.history())
-        .env("TERM", "xterm")
-        .env("XDG_STATE_HOME", folder.0.path())
-        .stdin(fs::File::open(input).expect("a file"))
-        .output()
-        .expect("python");
-    assert!(output.status.success(), "{:?}", said(&output));
+    at_the_prompt(&folder, &["--db", folder.history().to_str().expect("a path")], &keys);
     let kept = fs::read_to_string(folder.0.path().join("elava/sql_history")).expect("what was typed");
     assert!(kept.contains("SELECT 40"), "{kept}");
 }

@@ -20,12 +20,20 @@ pub struct Extension {
 
 /// An extension cannot be had.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "DuckDB's extension {name} cannot be loaded; name its file (--sql-extension), install it once (INSTALL {name}), or allow that (--sql-install-extension)"
-)]
-pub struct ExtensionError {
-    name: &'static str,
-    source: duckdb::Error,
+pub enum ExtensionError {
+    /// The file that was named.
+    #[error("there is no file {} (--sql-extension, ELAVA_SQL_EXTENSION)", .0.display())]
+    Missing(PathBuf),
+    /// DuckDB does not load it.
+    #[error(
+        "DuckDB's extension {name} cannot be loaded; name its file (--sql-extension), install it once (INSTALL {name}), or allow that (--sql-install-extension)"
+    )]
+    Load {
+        /// Which.
+        name: &'static str,
+        /// Why.
+        source: duckdb::Error,
+    },
 }
 
 impl Extension {
@@ -34,6 +42,9 @@ impl Extension {
     /// # Errors
     /// [`ExtensionError`].
     pub fn load(&self, connection: &Connection) -> Result<(), ExtensionError> {
+        if let Some(file) = self.file.as_ref().filter(|file| !file.exists()) {
+            return Err(ExtensionError::Missing(file.clone()));
+        }
         let beside = self.file.as_ref().map(|file| file.with_file_name("httpfs.duckdb_extension"));
         self.load_one(connection, "httpfs", beside.as_deref().filter(|file| file.exists()))?;
         self.load_one(connection, "quack", self.file.as_deref())
@@ -50,6 +61,6 @@ impl Extension {
             }
             loaded => loaded,
         };
-        loaded.map_err(|source| ExtensionError { name, source })
+        loaded.map_err(|source| ExtensionError::Load { name, source })
     }
 }

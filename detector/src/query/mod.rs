@@ -250,9 +250,7 @@ pub enum CostBy {
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
     /// It is not a question.
-    #[error(
-        "not a query; known: resources, history, changes, changes_over_time, diff, violations, violations_over_time, audit, explain, cost, cost_over_time, flapping, exceptions, orphans, approvals, decisions, coverage, replay, replay_size, summary, storage"
-    )]
+    #[error("not a query")]
     Parse(#[source] serde_json::Error),
     /// The history failed.
     #[error("cannot ask the history")]

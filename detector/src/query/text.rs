@@ -128,8 +128,8 @@ mod tests {
     use super::*;
 
     fn said(text: &str) -> String {
-        let one = |(piece, part)| match piece {
-            Piece::Code => format!("{part}"),
+        let one = |(piece, part): (Piece, &str)| match piece {
+            Piece::Code => part.to_owned(),
             Piece::Quoted => format!("<{part}>"),
             Piece::Comment => format!("[{part}]"),
         };

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::CommandError;
 use crate::args::Nats;
 use crate::ask;
+use crate::clean::one_line;
 use crate::show::{self, Row};
 
 /// The flags.
@@ -156,7 +157,7 @@ fn told(word: Word, approval: &Approval, decision: &Row) -> String {
         Word::Undo => "to be undone",
         Word::Release => "released",
     };
-    let (action, reason, key) = (text(decision, "action"), text(decision, "reason"), text(decision, "key"));
+    let [action, reason, key] = ["action", "reason", "key"].map(|column| one_line(text(decision, column)));
     format!("{done} by {}: {action}, {reason}\n  decision {}\n  resource {key}\n", approval.by, approval.decision_id)
 }
 

@@ -5,6 +5,7 @@ use elava_detector::Query;
 
 use super::CommandError;
 use crate::args::From;
+use crate::{ask, show};
 
 /// The flags.
 #[derive(Args, Clone, Debug)]
@@ -22,6 +23,10 @@ impl AuditArgs {
     /// [`CommandError`].
     pub async fn run(self) -> Result<(), CommandError> {
         let columns = ["happened_at", "step", "what"];
-        self.from.print(&Query::Audit { key: self.resource }, &columns, "never seen").await
+        let rows = ask::ask(&self.from, &Query::Audit { key: self.resource.clone() }).await?;
+        if rows.is_empty() {
+            return Err(CommandError::Unknown(self.resource));
+        }
+        Ok(show::rows(&rows, &columns, self.from.format(), "")?)
     }
 }

@@ -65,15 +65,18 @@ impl ChangesArgs {
     /// # Errors
     /// [`CommandError`].
     pub async fn run(self) -> Result<(), CommandError> {
-        let query = Query::Changes {
+        if self.until.is_some_and(|until| until < self.since) {
+            return Err(CommandError::Backwards);
+        }
+        let query = |limit| Query::Changes {
             since: Some(self.since),
             until: self.until,
             scope: self.scope.into(),
             types: self.only.into_iter().map(ChangeType::from).collect(),
-            limit: Some(self.limit),
+            limit: Some(limit),
             baseline: self.baseline,
         };
         let columns = ["detected_at", "type", "details", "key"];
-        self.from.print(&query, &columns, "nothing changed").await
+        self.from.print_first(self.limit, query, &columns, "nothing changed").await
     }
 }

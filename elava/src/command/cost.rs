@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::CommandError;
 use crate::args::{From, Scope};
 use crate::ask;
-use crate::show::{self, Format, Row};
+use crate::show::{self, Format, Row, amount};
 use crate::time::parse_time;
 
 /// In how many steps a time is gone through: what a line of a terminal shows well.
@@ -120,10 +120,14 @@ fn trends(rows: &[Row]) -> Vec<Row> {
         let (then, now) = ends(&costs);
         row(json!({
             "name": name, "then_usd": then, "now_usd": now,
-            "change_usd": format!("{:+.2}", now - then), "trend": sparkline(&costs),
+            "change_usd": signed(now - then), "trend": sparkline(&costs),
         }))
     };
     names.into_iter().map(shown).collect()
+}
+
+fn signed(change: f64) -> String {
+    format!("{}{}", if change < 0.0 { '-' } else { '+' }, amount(change.abs()))
 }
 
 fn sparkline(values: &[f64]) -> String {

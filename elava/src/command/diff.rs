@@ -11,8 +11,9 @@ use super::CommandError;
 use super::fields::write_fields;
 use crate::args::{From, Scope};
 use crate::ask;
+use crate::clean::one_line;
 use crate::paint::{Color, Painter};
-use crate::show::{self, Format, Row};
+use crate::show::{self, Format, Row, amount};
 use crate::time::parse_time;
 
 /// The flags.
@@ -72,7 +73,7 @@ fn render(rows: &[Row], heading: &str, painter: Painter) -> String {
     out.push('\n');
     let place = |row: &Row| ["account", "region", "type"].map(|column| text(row, column).to_owned());
     for group in rows.chunk_by(|a, b| place(a) == place(b)) {
-        let title = painter.bold(&place(&group[0]).join(" · "));
+        let title = painter.bold(&one_line(&place(&group[0]).join(" · ")));
         write!(out, "\n{title}   {}\n", counts(group, painter, false)).expect("a string");
         for row in group {
             resource(&mut out, row, painter);
@@ -99,7 +100,7 @@ fn counts(rows: &[Row], painter: Painter, words: bool) -> String {
 }
 
 fn money(delta: f64) -> String {
-    format!("{}${:.2} a month", if delta < 0.0 { '-' } else { '+' }, delta.abs())
+    format!("{}${} a month", if delta < 0.0 { '-' } else { '+' }, amount(delta.abs()))
 }
 
 const MARKS: [(&str, char, Color); 3] =
@@ -115,7 +116,7 @@ fn resource(out: &mut String, row: &Row, painter: Painter) {
         (None, Some(after)) if change == "appeared" => format!("   {}", money(after)),
         _ => String::new(),
     };
-    let head = painter.paint(&format!("{mark} {}{name}", text(row, "id")), color);
+    let head = painter.paint(&one_line(&format!("{mark} {}{name}", text(row, "id"))), color);
     writeln!(out, "  {head}{price}").expect("a string");
     write_fields(out, row.get("diff").and_then(Value::as_array).into_iter().flatten(), 6, painter);
 }
@@ -141,9 +142,9 @@ mod tests {
             {"path": "/attributes/Ports", "before": [1, 2], "after": "y\n".repeat(90)},
         ]);
         vec![
-            row("ec2:instance", "appeared", "i-1", json!({"name": "web", "cost_after": 7.5})),
+            row("ec2:instance", "appeared", "i-1", json!({"name": "w\u{1b}[2Jeb", "cost_after": 7.5})),
             row("ec2:instance", "changed", "i-2", json!({"diff": diff, "cost_before": 20, "cost_after": 10.0})),
-            row("ec2:volume", "disappeared", "vol-1", json!({"cost_before": 2.25})),
+            row("ec2:volume", "disappeared", "vol-1", json!({"cost_before": 0.004})),
         ]
     }
 
@@ -151,21 +152,21 @@ mod tests {
     fn a_difference_reads_well() {
         expect![[r#"
             2026-11-20 14:00 → now (UTC)
-            +1 appeared  -1 disappeared  ~1 changed  -$4.75 a month
+            +1 appeared  -1 disappeared  ~1 changed  -$2.50 a month
 
             1 · eu-west-1 · ec2:instance   +1  ~1  -$2.50 a month
-              + i-1 (web)   +$7.50 a month
+              + i-1 (w␛[2Jeb)   +$7.50 a month
               ~ i-2   -$10.00 a month
                   status      running → stopped
                   tag a/b     (none) → x
                   State.Name  running → stopped
-                  Ports       [1,2] → y y y y y y y y y y y y y y y y y y y y y y y y y y y y y y…
+                  Ports       [1,2] → y␊y␊y␊y␊y␊y␊y␊y␊y␊y␊y␊y␊y␊y␊y␊y␊y␊y␊y␊y␊y␊y␊y␊y␊y␊y␊y␊y␊y␊y…
 
-            1 · eu-west-1 · ec2:volume   -1  -$2.25 a month
-              - vol-1   -$2.25 a month
+            1 · eu-west-1 · ec2:volume   -1
+              - vol-1   -$0.004 a month
         "#]]
         .assert_eq(&render(&rows(), "2026-11-20 14:00 → now (UTC)", Painter::Plain));
         assert_eq!(render(&[], "x", Painter::Plain), "x\nnothing differs\n");
-        assert!(render(&rows(), "x", Painter::Colored).contains("\u{1b}[32m+ i-1 (web)\u{1b}[0m"));
+        assert!(render(&rows(), "x", Painter::Colored).contains("\u{1b}[32m+ i-1 (w␛[2Jeb)\u{1b}[0m"));
     }
 }

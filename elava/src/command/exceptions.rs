@@ -22,7 +22,7 @@ const CONFIG: &str = "elava.yaml";
 pub struct ExceptionsArgs {
     #[command(flatten)]
     from: From,
-    /// The file of exceptions [default: the one that the configuration names]
+    /// The file of exceptions [default: the one that the configuration names, if any]
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Configuration file [default: ./elava.yaml]
@@ -36,7 +36,7 @@ impl ExceptionsArgs {
     /// # Errors
     /// [`CommandError`].
     pub async fn run(self) -> Result<(), CommandError> {
-        let exceptions = load(&self.file()?)?;
+        let exceptions = self.file()?.as_deref().map_or(Ok(Vec::new()), load)?;
         let covered = match crate::ask::ask(&self.from, &Query::Exceptions {}).await {
             Ok(rows) => Some(rows),
             Err(error) => {
@@ -49,12 +49,21 @@ impl ExceptionsArgs {
         Ok(show::rows(&rows, &columns, self.from.format(), "no exceptions")?)
     }
 
-    fn file(&self) -> Result<PathBuf, CommandError> {
-        if let Some(file) = &self.file {
-            return Ok(file.clone());
+    /// Without one, what is still covered by exceptions that are no more can be seen.
+    fn file(&self) -> Result<Option<PathBuf>, CommandError> {
+        if self.file.is_some() {
+            return Ok(self.file.clone());
         }
-        let config = self.config.as_deref().unwrap_or_else(|| Path::new(CONFIG));
-        config::load(config)?.policies.exceptions.map(PathBuf::from).ok_or(CommandError::NoExceptions)
+        let default = Path::new(CONFIG);
+        let Some(config) = self.config.as_deref().or_else(|| default.exists().then_some(default)) else {
+            eprintln!("elava: no exceptions are configured: there is no {CONFIG} here (--config, --file)");
+            return Ok(None);
+        };
+        let named = config::load(config)?.policies.exceptions;
+        if named.is_none() {
+            eprintln!("elava: no exceptions are configured: {} has no policies.exceptions", config.display());
+        }
+        Ok(named.map(PathBuf::from))
     }
 }
 

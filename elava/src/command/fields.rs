@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::clean::one_line;
 use crate::paint::{Color, Painter};
 
 /// Fields shown of one difference, and characters of one value, until the rest is only counted.
@@ -36,6 +37,7 @@ pub(super) fn write_fields<'a>(
 
 /// A JSON Pointer as one reads it: `tag Owner`, `State.Name`.
 fn label(path: &str) -> String {
+    let path = one_line(path);
     let parts: Vec<String> = path.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
     match parts.split_first() {
         Some((first, rest)) if first == "tags" && !rest.is_empty() => format!("tag {}", rest.join("/")),
@@ -55,9 +57,4 @@ fn value(value: Option<&Value>) -> String {
         clean = clean.chars().take(WIDTH - 1).chain(['…']).collect();
     }
     clean
-}
-
-/// One line, and no control characters of a resource on the terminal.
-pub(super) fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

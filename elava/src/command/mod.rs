@@ -67,9 +67,12 @@ pub enum CommandError {
     /// The configuration or the exceptions cannot be read.
     #[error(transparent)]
     Config(#[from] elava_schemas::config::ConfigError),
-    /// There is no file to be reviewed.
-    #[error("the configuration names no file of exceptions (policies.exceptions); give one with --file")]
-    NoExceptions,
+    /// A time before the other one.
+    #[error("--until must not be before --since")]
+    Backwards,
+    /// There is no such resource.
+    #[error("nothing is known of a resource `{0}`")]
+    Unknown(String),
     /// The question cannot be written.
     #[error("cannot write the request as JSON")]
     Json(#[from] serde_json::Error),

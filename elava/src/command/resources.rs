@@ -35,8 +35,9 @@ impl ResourcesArgs {
     /// [`CommandError`].
     pub async fn run(self) -> Result<(), CommandError> {
         let tags: BTreeMap<_, _> = self.tags.into_iter().collect();
-        let query = Query::Resources { at: self.at, scope: self.scope.into(), tags, limit: Some(self.limit) };
+        let scope = self.scope.into();
+        let query = |limit| Query::Resources { at: self.at, scope, tags, limit: Some(limit) };
         let columns = ["key", "name", "status", "monthly_cost_usd", "first_seen"];
-        self.from.print(&query, &columns, "no such resources").await
+        self.from.print_first(self.limit, query, &columns, "no such resources").await
     }
 }

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::show::Row;
 
+pub(crate) use number::grouped;
 pub(crate) use page::page;
 pub(crate) use time::Span;
 

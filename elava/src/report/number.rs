@@ -62,7 +62,8 @@ impl Unit {
     }
 }
 
-fn grouped(value: f64, digits: usize) -> String {
+/// With commas between thousands.
+pub(crate) fn grouped(value: f64, digits: usize) -> String {
     let text = format!("{value:.digits$}");
     let (whole, fraction) = text.split_once('.').map_or((text.as_str(), None), |(whole, rest)| (whole, Some(rest)));
     let mut grouped = String::new();

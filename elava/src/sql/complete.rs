@@ -1,5 +1,6 @@
 //! Completion at the prompt: keywords, and the names of tables, views, macros and columns.
 
+use elava_detector::query::statements;
 use rustyline::completion::{Completer, Pair};
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Helper, Highlighter, Hinter};
@@ -84,15 +85,37 @@ impl Completer for Words {
 /// A statement goes on until its semicolon.
 impl Validator for Words {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        let text = context.input().trim();
-        let whole = text.is_empty() || text.ends_with(';') || text.starts_with('.');
-        Ok(if whole { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
+        Ok(if is_whole(context.input()) { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
     }
+}
+
+/// Whether what comes next is a statement of its own.
+fn is_whole(text: &str) -> bool {
+    text.trim_start().starts_with('.') || statements(&format!("{text}\nnext")).last() == Some("next")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn statements_end_with_a_semicolon() {
+        for (text, expected) in [
+            ("", true),
+            (" ;", true),
+            (".json", true),
+            ("SELECT 1", false),
+            ("SELECT 1;", true),
+            ("SELECT 1; -- one", true),
+            ("SELECT 1 -- one;", false),
+            ("SELECT ';", false),
+            ("SELECT ';\n';", true),
+            ("SELECT 1; SELECT 2", false),
+            ("/* ;", false),
+        ] {
+            assert_eq!(is_whole(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn words_are_completed() {

@@ -1,7 +1,10 @@
 //! `elava sql`: SQL over the history, of the running detector or of a file that nobody holds.
 
+mod answer;
+mod asker;
 mod complete;
 mod prompt;
+mod said;
 mod server;
 mod source;
 
@@ -10,19 +13,30 @@ use std::path::PathBuf;
 
 use clap::Args;
 use elava_detector::live::{Exposed, Extension, Token, TokenError, token_file};
+use elava_detector::query::statements;
 
-use crate::show::{self, Format, FormatArgs};
+use crate::show::{self, FormatArgs};
 
 use server::Server;
 
-pub use prompt::PromptError;
-pub use source::{Answer, Source, SourceError};
+pub use answer::Answer;
+pub use source::{Source, SourceError};
 
 /// The flags of `elava sql`. The token is never one of them.
 #[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Values are shown as DuckDB has them. Where a table has too many columns for the terminal (or for COLUMNS), its rows
+are below one another. JSON has no words for numbers that are none: there they are \"nan\", \"inf\" and \"-inf\".
+
+Examples:
+  elava sql \"FROM changes_since('24h')\"
+  elava sql --db history.duckdb < statements.sql"
+)]
 pub struct SqlArgs {
-    /// One statement; without it, statements are asked for (or read from standard input, when that is no terminal)
-    statement: Option<String>,
+    /// Statements, with a semicolon after each but the last; without them, they are asked for (or read from standard
+    /// input, when that is no terminal). The first that fails ends it
+    #[arg(value_name = "STATEMENTS")]
+    statements: Option<String>,
     /// Read this history file instead of asking the running detector. Nobody may hold it
     #[arg(long, env = "ELAVA_DB", value_name = "FILE")]
     db: Option<PathBuf>,
@@ -73,9 +87,9 @@ pub enum SqlError {
     /// Standard input or output.
     #[error("cannot read or write")]
     Io(#[from] std::io::Error),
-    /// The prompt.
-    #[error(transparent)]
-    Prompt(#[from] PromptError),
+    /// The terminal.
+    #[error("cannot use the terminal")]
+    Terminal(#[from] rustyline::error::ReadlineError),
 }
 
 /// Runs `elava sql`.
@@ -83,24 +97,17 @@ pub enum SqlError {
 /// # Errors
 /// [`SqlError`].
 pub fn sql(args: &SqlArgs) -> Result<(), SqlError> {
-    let source = args.source()?;
     let format = args.format.chosen();
-    let statement = match &args.statement {
-        Some(statement) => statement.clone(),
-        None if std::io::stdin().is_terminal() => return Ok(prompt::run(&source, format)?),
+    let text = match &args.statements {
+        Some(statements) => statements.clone(),
+        None if std::io::stdin().is_terminal() => return prompt::run(&|| args.source(), format),
         None => std::io::read_to_string(std::io::stdin())?,
     };
-    Ok(write(&source.ask(&statement)?, format)?)
-}
-
-fn write(answer: &Answer, format: Format) -> std::io::Result<()> {
-    if format == Format::Table
-        && let Some(plan) = answer.plan()
-    {
-        return show::print(&plan);
+    let source = args.source()?;
+    for statement in statements(&text) {
+        show::print(&source.ask(statement)?.write(format))?;
     }
-    let columns: Vec<&str> = answer.columns.iter().map(String::as_str).collect();
-    show::rows(&answer.rows, &columns, format, "no rows")
+    Ok(())
 }
 
 impl SqlArgs {

@@ -2,13 +2,16 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use duckdb::Connection;
+use duckdb::{Connection, InterruptHandle};
 use elava_detector::live::{Extension, ExtensionError, Token};
+use elava_detector::query::bare;
 use elava_detector::{History, HistoryError};
-use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
-use crate::show::Row;
+use super::answer::Answer;
+use super::said;
 
 /// An open history.
 pub struct Source {
@@ -23,26 +26,9 @@ enum Place {
     File,
 }
 
-/// Every value as JSON, under the name of its column.
-const JSON: &str = "to_json(COLUMNS(*))::VARCHAR";
-
-/// The rows of an answer, and its columns in order.
-#[derive(Debug, Default)]
-pub struct Answer {
-    /// Their names.
-    pub columns: Vec<String>,
-    /// By name.
-    pub rows: Vec<Row>,
-}
-
-impl Answer {
-    /// What `EXPLAIN` answers, as the text that it is.
-    pub(super) fn plan(&self) -> Option<String> {
-        let is_plan = self.columns == ["explain_key", "explain_value"];
-        let text = |row: &Row| row["explain_value"].as_str().map(|text| format!("{}\n", text.trim_end()));
-        is_plan.then(|| self.rows.iter().filter_map(text).collect())
-    }
-}
+/// Every value as JSON, under the name of its column. Of a decimal that is its text: `to_json` makes a double of it.
+const JSON: &str =
+    "CASE WHEN typeof(COLUMNS(*)) LIKE 'DECIMAL(%)' THEN COLUMNS(*)::VARCHAR ELSE to_json(COLUMNS(*))::VARCHAR END";
 
 /// Why a history cannot be asked.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +44,9 @@ pub enum SourceError {
         /// DuckDB's words, without the token.
         reason: String,
     },
+    /// The detector knows another token.
+    #[error("the token is wrong: the detector at {0} does not take it")]
+    Token(SocketAddr),
     /// The file.
     #[error("cannot open {} (while a detector runs, leave out --db)", file.display())]
     File {
@@ -80,9 +69,9 @@ impl Source {
     /// # Errors
     /// [`SourceError`].
     pub fn live(address: SocketAddr, token: &Token, extension: &Extension) -> Result<Self, SourceError> {
-        let failed = |error: duckdb::Error| SourceError::Live {
-            address,
-            reason: error.to_string().replace(token.secret(), "…"),
+        let failed = |error: duckdb::Error| match error.to_string() {
+            said if said.contains("Authentication failed") => SourceError::Token(address),
+            said => SourceError::Live { address, reason: said.replace(token.secret(), "…") },
         };
         let connection = Connection::open_in_memory().map_err(failed)?;
         extension.load(&connection)?;
@@ -108,57 +97,113 @@ impl Source {
     /// # Errors
     /// [`SourceError`].
     pub fn ask(&self, sql: &str) -> Result<Answer, SourceError> {
-        let failed = |error: duckdb::Error| SourceError::Statement(error.to_string());
-        let sql = from_first_word(sql);
+        let sql = bare(sql);
         let (statement, value): (String, fn(String) -> _) = match self.place {
-            Place::Live => {
-                (format!("SELECT {JSON} FROM quack_query_by_name('elava', '{}')", sql.replace('\'', "''")), json)
-            }
+            Place::Live => (format!("SELECT {JSON} FROM {}", served(sql)), json),
             // a plan is text, and nothing that can be read from
             Place::File if is_explain(sql) => (sql.to_owned(), plain),
-            // lines of their own: a statement may end in a comment
-            Place::File => {
-                let sql = sql.trim_end_matches(|c: char| c == ';' || c.is_whitespace());
-                (format!("SELECT {JSON} FROM (\n{sql}\n)"), json)
-            }
+            // on a line of its own, where an error points at
+            Place::File => (format!("SELECT {JSON} FROM (\n{sql}\n)"), json),
         };
+        let failed = |error: duckdb::Error| SourceError::Statement(self.fault(sql, &error));
         let mut statement = self.connection.prepare(&statement).map_err(failed)?;
         let mut rows = statement.query([]).map_err(failed)?;
         let columns = rows.as_ref().map(|statement| statement.column_names()).unwrap_or_default();
         let mut answer = Answer { columns, rows: Vec::new() };
         while let Some(row) = rows.next().map_err(failed)? {
-            let cell = |(index, name): (usize, &String)| {
+            let cell = |index| {
                 let text: Option<String> = row.get(index).map_err(failed)?;
-                Ok((name.clone(), text.map_or(Ok(Value::Null), value)?))
+                text.map_or_else(|| Ok(RawValue::NULL.to_owned()), value).map_err(SourceError::Value)
             };
-            let row: Result<Row, SourceError> = answer.columns.iter().enumerate().map(cell).collect();
-            answer.rows.push(row?);
+            answer.rows.push((0..answer.columns.len()).map(cell).collect::<Result<_, SourceError>>()?);
         }
         Ok(answer)
     }
+
+    /// What ends the statement that runs; one that the detector runs goes on there, and is waited for.
+    pub(super) fn interrupt_handle(&self) -> Arc<InterruptHandle> {
+        self.connection.interrupt_handle()
+    }
+
+    /// What is wrong with a statement.
+    fn fault(&self, sql: &str, error: &duckdb::Error) -> String {
+        let text = error.to_string();
+        match self.place {
+            Place::Live => {
+                let text = said::from_the_detector(&text);
+                match said::unknown_rows(text).and_then(|name| self.nearest(name)) {
+                    Some(nearest) => format!("{text}\nDid you mean \"{nearest}\"?"),
+                    None if is_explain(sql) => text.to_owned(),
+                    // the detector too has it on lines of its own
+                    None => said::without_first_line(text),
+                }
+            }
+            Place::File => {
+                let explained = is_explain(sql).then(|| explained(sql));
+                match self.fault_of_parser(explained.unwrap_or(sql)).as_deref() {
+                    Some("not implemented") => said::NOT_A_READ.to_owned(),
+                    _ if explained.is_some() => text,
+                    // in parentheses it means something else
+                    Some(_) => self.connection.prepare(sql).err().map_or(text, |error| error.to_string()),
+                    None => said::without_first_line(&text),
+                }
+            }
+        }
+    }
+
+    /// The sort of error that DuckDB's parser finds; `not implemented` for what is no `SELECT`.
+    fn fault_of_parser(&self, sql: &str) -> Option<String> {
+        let sort = "SELECT json_serialize_sql(?::VARCHAR)->>'error_type'";
+        self.connection.query_row(sort, [sql], |row| row.get(0)).ok().flatten()
+    }
+
+    /// The name that is written nearly so, of what the detector serves.
+    fn nearest(&self, name: &str) -> Option<String> {
+        let sql = include_str!("nearest.sql").replace("WORDS", &served(include_str!("words.sql")));
+        self.connection.query_row(&sql, [name], |row| row.get(0)).ok()
+    }
 }
 
-fn plain(text: String) -> Result<Value, SourceError> {
-    Ok(Value::String(text))
+/// The rows of a statement that the detector runs.
+fn served(sql: &str) -> String {
+    format!("quack_query_by_name('elava', '{}')", bare(sql).replace('\'', "''"))
 }
 
-fn json(text: String) -> Result<Value, SourceError> {
-    serde_json::from_str(&text).map_err(SourceError::Value)
+fn plain(text: String) -> serde_json::Result<Box<RawValue>> {
+    to_raw_value(&text)
+}
+
+fn json(text: String) -> serde_json::Result<Box<RawValue>> {
+    RawValue::from_string(text.clone()).or_else(|_| RawValue::from_string(with_numbers_in_words(&text)))
+}
+
+/// What DuckDB writes into JSON of numbers that JSON does not have, as texts.
+fn with_numbers_in_words(text: &str) -> String {
+    let (mut written, mut is_text) = (String::new(), false);
+    // each up to a quote
+    for part in text.split_inclusive('"') {
+        if is_text {
+            written += part;
+        } else {
+            let words = part.replace("-Infinity", "\"-inf\"").replace("Infinity", "\"inf\"");
+            written += &words.replace("NaN", "\"nan\"");
+        }
+        let before = part.trim_end_matches('"');
+        let is_escaped = (before.len() - before.trim_end_matches('\\').len()) % 2 == 1;
+        is_text = !is_text || is_escaped;
+    }
+    written
 }
 
 fn is_explain(sql: &str) -> bool {
     sql.split(|c: char| !c.is_alphanumeric()).next().is_some_and(|word| word.eq_ignore_ascii_case("explain"))
 }
 
-/// Without the comments before it: what a statement is, is told by its first word, by the detector too.
-fn from_first_word(sql: &str) -> &str {
-    let rest = sql.trim_start();
-    let comment = match rest.get(..2) {
-        Some("--") => rest.split_once('\n'),
-        Some("/*") => rest.split_once("*/"),
-        _ => None,
-    };
-    comment.map_or(rest, |(_, rest)| from_first_word(rest))
+/// What is to be explained.
+fn explained(sql: &str) -> &str {
+    let rest = sql.get("explain".len()..).unwrap_or_default().trim_start();
+    let (word, after) = rest.split_at(rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len()));
+    if word.eq_ignore_ascii_case("analyze") { after } else { rest }
 }
 
 #[cfg(test)]
@@ -166,24 +211,66 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::show::csv;
+    use crate::show::Format;
+
+    fn source(folder: &Path) -> Source {
+        let file = folder.join("h.duckdb");
+        let connection = Connection::open(&file).expect("a file");
+        connection.execute_batch("CREATE TABLE t AS SELECT 'x' AS name").expect("a table");
+        drop(connection);
+        Source::file(&file).expect("nobody holds it")
+    }
 
     #[test]
     fn values_of_every_kind() {
         let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("h.duckdb");
-        drop(Connection::open(&file).expect("a file"));
-        let source = Source::file(&file).expect("nobody holds it");
+        let source = source(folder.path());
         let sql = "SELECT 1 AS n, NULL AS nothing, 'a \"b\", c' AS s, TIMESTAMPTZ '2026-01-01 00:00:00+00' AS at,
             MAP {'k': 'v'} AS tags, '{\"x\": [1]}'::JSON AS j, 1.50::DECIMAL(9, 2) AS d, 2 AS n -- end";
-        let answer = source.ask(sql).expect("rows");
         expect![[r#"
             n,nothing,s,at,tags,j,d,n_1
-            1,,"a ""b"", c",2026-01-01 00:00:00+00,"{""k"":""v""}","{""x"":[1]}",1.5,2
+            1,,"a ""b"", c",2026-01-01 00:00:00+00,"{""k"":""v""}","{""x"":[1]}",1.50,2
         "#]]
-        .assert_eq(&csv(&answer.rows, &[]));
-        assert!(source.ask("SELECT wrong").expect_err("no column").to_string().contains("wrong"));
-        source.ask("DROP TABLE x").expect_err("no rows");
-        source.ask("CREATE TABLE x AS SELECT 1").expect_err("no rows");
+        .assert_eq(&source.ask(sql).expect("rows").write(Format::Csv));
+        let sql = "SELECT 11492143115514588067 AS u, 123456789012345.67::DECIMAL(18, 2) AS d, -1267650600228229401496703205376::HUGEINT AS h,
+            12345678901234567890123456789012345.60::DECIMAL(38, 2) AS l, 0.004::DOUBLE AS f";
+        expect![[r#"
+            {"u":11492143115514588067,"d":123456789012345.67,"h":-1267650600228229401496703205376,"l":12345678901234567890123456789012345.60,"f":0.004}
+        "#]]
+        .assert_eq(&source.ask(sql).expect("rows").write(Format::Ndjson));
+    }
+
+    #[test]
+    fn numbers_that_json_does_not_have() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let sql = r#"SELECT 'nan'::DOUBLE AS a, '-inf'::FLOAT AS b, {'NaN\': 'inf'::DOUBLE, '"NaN': [1, 'nan'::DOUBLE]} AS c"#;
+        let answer = source(folder.path()).ask(sql).expect("rows");
+        expect![[r#"
+            {"a":"nan","b":"-inf","c":{"NaN\\":"inf","\"NaN":[1.0,"nan"]}}
+        "#]]
+        .assert_eq(&answer.write(Format::Ndjson));
+        assert!(answer.write(Format::Csv).starts_with("a,b,c\nnan,-inf,"));
+    }
+
+    #[test]
+    fn faults_point_at_what_was_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let source = source(folder.path());
+        for (sql, expected) in [
+            ("selec 1", "Parser Error: syntax error at or near \"selec\"\n\nLINE 1: selec 1\n        ^"),
+            (
+                "-- a\nSELECT name::INT FROM t",
+                "Conversion Error: Could not convert string 'x' to INT32 when casting from source column name\n\nLINE 1: SELECT name::INT FROM t\n                   ^",
+            ),
+            ("DROP TABLE t", said::NOT_A_READ),
+            ("EXPLAIN ANALYZE DROP TABLE t", said::NOT_A_READ),
+            ("CREATE TABLE x AS SELECT 1", said::NOT_A_READ),
+        ] {
+            assert_eq!(source.ask(sql).expect_err("a fault").to_string(), expected, "{sql}");
+        }
+        for (sql, expected) in [("SELECT\n wrong", "LINE 2:  wrong\n"), ("EXPLAIN SELECT wrong", "LINE 1: EXPLAIN")] {
+            let said = source.ask(sql).expect_err("a fault").to_string();
+            assert!(said.contains(expected), "{said}");
+        }
     }
 }

@@ -6,7 +6,8 @@ use elava_schemas::{FieldDiff, Timestamp, field_diffs};
 use serde_json::Value;
 
 use super::words::{self, Step};
-use crate::command::fields::{one_line, write_fields};
+use crate::clean::one_line;
+use crate::command::fields::write_fields;
 use crate::paint::{Color, Painter};
 use crate::show::Row;
 
@@ -19,7 +20,7 @@ pub(super) fn page(rows: &[Row], now: Timestamp, painter: Painter) -> String {
     let steps: Vec<Step> = rows.iter().map(Step).collect();
     let mut out = String::new();
     for resource in steps.chunk_by(|a, b| a.text("key") == b.text("key")) {
-        writeln!(out, "{}", painter.bold(resource[0].text("key"))).expect("a string");
+        writeln!(out, "{}", painter.bold(&one_line(resource[0].text("key")))).expect("a string");
         for section in resource.chunk_by(|a, b| a.text("finding") == b.text("finding")) {
             out.push('\n');
             heading(&mut out, section, painter);
@@ -99,7 +100,7 @@ fn consequences(out: &mut String, decision: &Step, section: &[Step], now: Timest
         section.iter().any(|step| of_it(&step))
     };
     let mut say = |word: &str, text: String| {
-        writeln!(out, "  {:19}  {word:WORD$}  {text}", "").expect("a string");
+        writeln!(out, "  {:19}  {word:WORD$}  {}", "", one_line(&text)).expect("a string");
     };
     if !follows("delivery") {
         say("told", format!("nobody: {}", words::why_nobody(decision.details(), now)));
