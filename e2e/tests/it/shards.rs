@@ -53,16 +53,32 @@ const STATEMENTS: &[&str] = &[
 ];
 
 /// What is not answered, and what is said.
-const REFUSED: [(&str, &str); 8] = [
+const REFUSED: [(&str, &str); 6] = [
     ("FROM range(3) r(n), history(n::VARCHAR)", "must be constants"),
     ("FROM nothing", "nothing does not exist"),
     ("FROM \"it's\"", "it's does not exist"),
-    ("/* elava shard 0 */ DROP TABLE keys", "Authorization failed"),
-    ("/* elava shard 0 */ FROM read_text('/etc/passwd')", "rows of read_text() are not served"),
     ("SELECT getvariable('now') FROM resources", "the function getvariable() is not served"),
     ("FROM elava_results.main.part_1_0", "rows of part_1_0 are not served"),
     ("FROM resources r, quack_query('quack:127.0.0.1:1', 'SELECT 1') q", "rows of quack_query() are not served"),
 ];
+
+/// As shards ask one another, which any client can do but for `elava`.
+const REFUSED_OF_ONE: [(&str, &str); 2] = [
+    ("/* elava shard 0 */ DROP TABLE keys", "Authorization failed"),
+    ("/* elava shard 0 */ FROM read_text('/etc/passwd')", "rows of read_text() are not served"),
+];
+
+/// What is said to a client that is not ours.
+fn refusal(address: &str, statement: &str) -> String {
+    let connection = Connection::open_in_memory().expect("a database");
+    for name in ["httpfs", "quack"] {
+        let file = checkout().join(format!(".local/duckdb/{name}.duckdb_extension"));
+        connection.execute_batch(&format!("LOAD '{}'", file.display())).expect("an extension");
+    }
+    let statement = statement.replace('\'', "''");
+    let asked = format!("FROM quack_query('quack:{address}', '{statement}', token = '{TOKEN}', disable_ssl = true)");
+    connection.execute_batch(&asked).expect_err(&statement).to_string()
+}
 
 fn elava(arguments: &[&str], extra: &[&str]) -> Output {
     Command::new(binary("elava"))
@@ -224,6 +240,10 @@ async fn shards_are_one_history() {
         let refused = elava(&["sql", statement], &["--sql-addr", &addresses[0]]);
         let said = String::from_utf8_lossy(&refused.stderr);
         assert!(!refused.status.success() && said.contains(expected) && !said.contains(TOKEN), "{statement}: {said}");
+    }
+    for (statement, expected) in REFUSED_OF_ONE {
+        let said = refusal(&addresses[0], statement);
+        assert!(said.contains(expected), "{statement}: {said}");
     }
     for to in ["lake", "copy.duckdb"] {
         lines(&["export", "--to", to], &["--nats", &url]);
