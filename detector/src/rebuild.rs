@@ -69,12 +69,17 @@ pub async fn rebuild(args: RebuildArgs) -> Result<Finished, RebuildError> {
     }
     // before a file is made that would be in the way of the next attempt
     drop(Client::connect(&options).await?);
+    let mut all = 0;
     for shard in Shard::all(args.shards) {
         let file = shard.file(&args.db);
         let detector = Detector::open(&file, shard, &config)?;
         let group = (shard.index, shard.of);
         let Replayed { pages, rejected } = elava_bus::replay(&options, &detector, group, args.from).await?;
         tracing::info!(history = %file.display(), pages, rejected, "history rebuilt");
+        all += pages;
+    }
+    if all == 0 {
+        tracing::warn!(history = %args.db.display(), "the streams hold nothing of that time: the history is empty");
     }
     Ok(Finished::Clean)
 }

@@ -61,6 +61,7 @@ async fn a_rebuilt_history_is_the_same_row_for_row() {
     let output = rebuild(&server.url(), &late, &["--from", "2100-01-01T00:00:00Z"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(scalar(&late, "SELECT count(*) FROM keys"), 0);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("the history is empty"), "{output:?}");
 
     let nowhere = folder.path().join("nowhere.duckdb");
     for (url, more, why) in [
