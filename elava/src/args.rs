@@ -163,6 +163,15 @@ impl From {
         Ok(show::rows(&rows, columns, self.format(), nothing)?)
     }
 
+    /// The same of what is known of `resource`, which must be something.
+    pub(crate) async fn print_of(self, resource: String, query: Query, columns: &[&str]) -> Result<(), CommandError> {
+        let rows = ask::ask(&self, &query).await?;
+        if rows.is_empty() {
+            return Err(CommandError::Unknown(resource));
+        }
+        Ok(show::rows(&rows, columns, self.format(), "")?)
+    }
+
     /// The same, of at most `limit` rows; where there are more, that is said.
     pub(crate) async fn print_first(
         &self,

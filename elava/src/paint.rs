@@ -1,7 +1,5 @@
 //! Colours on a terminal, and none elsewhere.
 
-use std::io::IsTerminal;
-
 /// What a text is painted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Color {
@@ -23,11 +21,10 @@ pub enum Painter {
 }
 
 impl Painter {
-    /// Colours where standard output is a terminal, unless `NO_COLOR` (no-color.org) is set.
+    /// Colours where standard output shows them.
     #[must_use]
     pub fn of_output() -> Self {
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        if std::io::stdout().is_terminal() && !refused { Self::Colored } else { Self::Plain }
+        if elava_bus::cli::shows_colors(&std::io::stdout()) { Self::Colored } else { Self::Plain }
     }
 
     /// The text in a colour.

@@ -1,23 +1,14 @@
 //! What `elava` says when an answer is cut, when there is none, and when there is nothing to ask: the real process, over
 //! a history that has been told a story.
 
+mod told;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use elava_bus::{Batch, Page, Source, Stage};
-use elava_detector::{Detector, Shard};
-use elava_schemas::config::Config;
-
 const STORY: &str = include_str!("../../detector/tests/story.ndjson");
-
-fn tell(history: &Path) {
-    let detector = Detector::open(history, Shard::WHOLE, &Config::default()).expect("a new history");
-    let received_at = "2026-11-16T12:00:00Z".parse().expect("a time");
-    let page = Page { sequence: 1, subject: "-".to_owned(), first_line: 1, received_at, body: STORY.into() };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
-    let told = runtime.block_on(detector.handle(&Batch { source: Source::Pipe, pages: vec![page] }));
-    assert_eq!(told.expect("the history takes it").rejected, []);
-}
+/// What it is then.
+const NOW: &str = "2026-11-16T12:00:00Z";
 
 /// Exit code, lines on standard output, standard error.
 fn elava(folder: &Path, arguments: &[&str]) -> (Option<i32>, usize, String) {
@@ -36,7 +27,7 @@ fn elava(folder: &Path, arguments: &[&str]) -> (Option<i32>, usize, String) {
 #[test]
 fn answers_say_what_they_leave_out() {
     let folder = tempfile::tempdir().expect("a folder");
-    tell(&folder.path().join("history.duckdb"));
+    told::tell(&folder.path().join("history.duckdb"), STORY, NOW);
     let (_, resources, _) = elava(folder.path(), &["resources"]);
     let all = resources.to_string();
     let exceptions = "elava: no exceptions are configured: there is no elava.yaml here (--config, --file)\n";

@@ -1,23 +1,15 @@
 //! `elava explain`, the real process, over a history that has been told a story.
 
+mod told;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use elava_bus::{Batch, Page, Source, Stage};
-use elava_detector::{Detector, Shard};
-use elava_schemas::config::Config;
 use expect_test::expect;
 
 const STORY: &str = include_str!("../../detector/tests/story.ndjson");
-
-fn tell(history: &Path) {
-    let detector = Detector::open(history, Shard::WHOLE, &Config::default()).expect("a new history");
-    let received_at = "2026-11-16T12:00:00Z".parse().expect("a time");
-    let page = Page { sequence: 1, subject: "-".to_owned(), first_line: 1, received_at, body: STORY.into() };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
-    let told = runtime.block_on(detector.handle(&Batch { source: Source::Pipe, pages: vec![page] }));
-    assert_eq!(told.expect("the history takes it").rejected, []);
-}
+/// What it is then.
+const NOW: &str = "2026-11-16T12:00:00Z";
 
 fn explain(history: &Path, arguments: &[&str]) -> (String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_elava"))
@@ -35,7 +27,7 @@ fn explain(history: &Path, arguments: &[&str]) -> (String, String) {
 fn a_story_is_explained() {
     let folder = tempfile::tempdir().expect("a folder");
     let history = folder.path().join("history.duckdb");
-    tell(&history);
+    told::tell(&history, STORY, NOW);
     let (page, err) = explain(&history, &["d-batch-2"]);
     assert_eq!(err, "");
     expect![[r#"

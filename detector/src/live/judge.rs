@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::results::ResultTable;
 use super::vocabulary::Vocabulary;
-use crate::query::bare;
+use crate::query::{after_word, bare, explained};
 use crate::shard::Shard;
 use crate::watchdog::Ended;
 
@@ -69,8 +69,8 @@ pub(super) enum Shape<'a> {
 /// Sorts a text.
 pub(super) fn shape(text: &str) -> Shape<'_> {
     let text = bare(text);
-    if let Some(rest) = after_word(text, "explain") {
-        return Shape::Explain(after_word(rest, "analyze").unwrap_or(rest));
+    if let Some(query) = explained(text) {
+        return Shape::Explain(query);
     }
     if after_word(text, "insert").is_some() {
         return Shape::Write;
@@ -82,12 +82,6 @@ pub(super) fn shape(text: &str) -> Shape<'_> {
         | ["begin" | "start" | "commit" | "rollback" | "end", "transaction"] => Shape::Transaction,
         _ => Shape::Query(text),
     }
-}
-
-fn after_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
-    let (first, rest) = text.split_at_checked(word.len())?;
-    let ends = !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
-    (ends && first.eq_ignore_ascii_case(word)).then(|| rest.trim_start())
 }
 
 /// How long a text may be. What it takes to judge and to plan a statement is bounded by nothing else, and cannot be

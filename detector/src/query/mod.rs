@@ -11,8 +11,9 @@ use elava_schemas::{ChangeType, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub(crate) use self::text::after_word;
 use self::text::{Piece, pieces};
-pub use self::text::{bare, statements};
+pub use self::text::{bare, explained, statements};
 use crate::store::{History, HistoryError, Tried};
 
 /// Where the running detector is asked.

@@ -57,6 +57,19 @@ pub fn statements(text: &str) -> impl Iterator<Item = &str> {
     parts.into_iter().map(bare).filter(|statement| !statement.is_empty())
 }
 
+/// What an `EXPLAIN` or `EXPLAIN ANALYZE` is to explain; the text is [`bare`].
+pub fn explained(text: &str) -> Option<&str> {
+    let rest = after_word(text, "explain")?;
+    Some(after_word(rest, "analyze").unwrap_or(rest))
+}
+
+/// What comes after a word, where a text begins with it.
+pub(crate) fn after_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    let (first, rest) = text.split_at_checked(word.len())?;
+    let ends = !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    (ends && first.eq_ignore_ascii_case(word)).then(|| rest.trim_start())
+}
+
 /// The quoted piece or the comment that begins here, and where it ends.
 fn special(text: &[u8], at: usize) -> Option<(Piece, usize)> {
     let (before, rest) = text.split_at(at);

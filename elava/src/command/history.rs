@@ -5,7 +5,6 @@ use elava_detector::Query;
 
 use super::CommandError;
 use crate::args::From;
-use crate::{ask, show};
 
 /// The flags.
 #[derive(Args, Clone, Debug)]
@@ -23,10 +22,7 @@ impl HistoryArgs {
     /// [`CommandError`].
     pub async fn run(self) -> Result<(), CommandError> {
         let columns = ["valid_from", "valid_to", "ended_by", "status", "name", "tags", "monthly_cost_usd"];
-        let rows = ask::ask(&self.from, &Query::History { key: self.resource.clone() }).await?;
-        if rows.is_empty() {
-            return Err(CommandError::Unknown(self.resource));
-        }
-        Ok(show::rows(&rows, &columns, self.from.format(), "")?)
+        let query = Query::History { key: self.resource.clone() };
+        self.from.print_of(self.resource, query, &columns).await
     }
 }

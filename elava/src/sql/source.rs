@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use duckdb::{Connection, InterruptHandle};
 use elava_detector::live::{Extension, ExtensionError, Token};
-use elava_detector::query::bare;
+use elava_detector::query::{bare, explained};
 use elava_detector::{History, HistoryError};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -101,7 +101,7 @@ impl Source {
         let (statement, value): (String, fn(String) -> _) = match self.place {
             Place::Live => (format!("SELECT {JSON} FROM {}", served(sql)), json),
             // a plan is text, and nothing that can be read from
-            Place::File if is_explain(sql) => (sql.to_owned(), plain),
+            Place::File if explained(sql).is_some() => (sql.to_owned(), plain),
             // on a line of its own, where an error points at
             Place::File => (format!("SELECT {JSON} FROM (\n{sql}\n)"), json),
         };
@@ -133,13 +133,13 @@ impl Source {
                 let text = said::from_the_detector(&text);
                 match said::unknown_rows(text).and_then(|name| self.nearest(name)) {
                     Some(nearest) => format!("{text}\nDid you mean \"{nearest}\"?"),
-                    None if is_explain(sql) => text.to_owned(),
+                    None if explained(sql).is_some() => text.to_owned(),
                     // the detector too has it on lines of its own
                     None => said::without_first_line(text),
                 }
             }
             Place::File => {
-                let explained = is_explain(sql).then(|| explained(sql));
+                let explained = explained(sql);
                 match self.fault_of_parser(explained.unwrap_or(sql)).as_deref() {
                     Some("not implemented") => said::NOT_A_READ.to_owned(),
                     _ if explained.is_some() => text,
@@ -166,7 +166,7 @@ impl Source {
 
 /// The rows of a statement that the detector runs.
 fn served(sql: &str) -> String {
-    format!("quack_query_by_name('elava', '{}')", bare(sql).replace('\'', "''"))
+    format!("quack_query_by_name('elava', '{}')", sql.replace('\'', "''"))
 }
 
 fn plain(text: String) -> serde_json::Result<Box<RawValue>> {
@@ -193,17 +193,6 @@ fn with_numbers_in_words(text: &str) -> String {
         is_text = !is_text || is_escaped;
     }
     written
-}
-
-fn is_explain(sql: &str) -> bool {
-    sql.split(|c: char| !c.is_alphanumeric()).next().is_some_and(|word| word.eq_ignore_ascii_case("explain"))
-}
-
-/// What is to be explained.
-fn explained(sql: &str) -> &str {
-    let rest = sql.get("explain".len()..).unwrap_or_default().trim_start();
-    let (word, after) = rest.split_at(rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len()));
-    if word.eq_ignore_ascii_case("analyze") { after } else { rest }
 }
 
 #[cfg(test)]
