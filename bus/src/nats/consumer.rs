@@ -14,6 +14,8 @@ use crate::tenure::Share;
 const ACK_WAIT: Duration = Duration::from_secs(60);
 /// The longest a pull waits on the server.
 const EXPIRES: Duration = Duration::from_secs(30);
+/// How often the server says that it still waits. Where a pull has been lost, the second time that it does not is noticed.
+const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Messages of a partition that may be delivered and not acknowledged.
 pub(super) const MAX_ACK_PENDING: i64 = 1000;
 
@@ -56,7 +58,7 @@ impl Nats {
             .stream()
             .max_bytes_per_batch(wanted.pull_bytes)
             .expires(EXPIRES)
-            .heartbeat(EXPIRES / 3)
+            .heartbeat(HEARTBEAT)
             .messages()
             .await;
         messages.map_err(|error| failed(error.into()))

@@ -24,6 +24,7 @@ WITH meanings(table_name, column_name, meaning) AS (
     (NULL, 'arn', 'Amazon Resource Name, where it has one'),
     (NULL, 'status', 'Status as the cloud says it, such as running'),
     (NULL, 'tags', 'Tags as they are written; null where they have never been readable'),
+    (NULL, 'tags_text', 'The same as a JSON text: tags of a few rows are read sooner from it, those of many from tags'),
     (NULL, 'tags_carried', 'Whether tags could not be read this time and are those of the version before'),
     (NULL, 'created_at', 'When the cloud says it was made'),
     (NULL, 'monthly_cost_usd', 'Estimated cost of a month at list prices; null where there is no estimate'),

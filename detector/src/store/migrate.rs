@@ -21,6 +21,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 7, name: "0007_json", sql: include_str!("migrations/0007_json.sql") },
     Migration { number: 8, name: "0008_texts", sql: include_str!("migrations/0008_texts.sql") },
     Migration { number: 9, name: "0009_slices", sql: include_str!("migrations/0009_slices.sql") },
+    Migration { number: 10, name: "0010_tags", sql: include_str!("migrations/0010_tags.sql") },
 ];
 
 /// In order: later ones use earlier ones.
@@ -52,7 +53,7 @@ const DEFINITIONS: &[&str] = &[
 ];
 
 /// Of a file, and of no copy in another form.
-const FILE: [&str; 2] = [include_str!("views/storage.sql"), include_str!("macros/history_by_resource.sql")];
+const FILE: &str = include_str!("views/storage.sql");
 
 const LEDGER: &str = "
 CREATE TABLE IF NOT EXISTS migrations (number UINTEGER NOT NULL, name VARCHAR NOT NULL, applied_at TIMESTAMPTZ NOT NULL);
@@ -97,7 +98,8 @@ fn define(connection: &Connection) -> duckdb::Result<()> {
     let transaction = connection.unchecked_transaction()?;
     // what views and macros read; its columns are explained once others are
     lives::make(&transaction)?;
-    definitions().chain(FILE).try_for_each(|sql| transaction.execute_batch(sql))?;
+    definitions().chain([FILE]).try_for_each(|sql| transaction.execute_batch(sql))?;
+    lives::define(&transaction)?;
     let comments: Vec<String> = {
         let mut statement = transaction.prepare(include_str!("comments.sql"))?;
         statement.query_map([], |row| row.get(0))?.collect::<duckdb::Result<_>>()?
@@ -142,7 +144,7 @@ mod tests {
         migrate(&connection).expect("a fresh database");
         connection.execute_batch("INSERT INTO migrations VALUES (999, 'x', now())").expect("a row");
         let error = migrate(&connection).expect_err("it is newer");
-        assert_eq!(error.to_string(), "the history is of a newer version (migration 999) than this build knows (9)");
+        assert_eq!(error.to_string(), "the history is of a newer version (migration 999) than this build knows (10)");
     }
 
     #[test]

@@ -14,7 +14,7 @@ WITH wanted AS MATERIALIZED (
 ), candidates AS MATERIALIZED (
     SELECT v.*
     FROM (
-        SELECT * REPLACE (attributes::VARCHAR AS attributes, relations::VARCHAR AS relations)
+        SELECT * EXCLUDE (tags_text) REPLACE (attributes::VARCHAR AS attributes, relations::VARCHAR AS relations)
         FROM current
         WHERE valid_from >= make_timestamptz($since)
         UNION ALL

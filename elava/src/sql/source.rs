@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use duckdb::{Connection, InterruptHandle};
+use duckdb::types::ValueRef;
+use duckdb::{Connection, InterruptHandle, Row};
 use elava_detector::live::{Extension, ExtensionError, Token};
 use elava_detector::query::{bare, explained};
 use elava_detector::{History, HistoryError};
@@ -26,9 +27,9 @@ enum Place {
     File,
 }
 
-/// Every value as JSON, under the name of its column. Of a decimal that is its text: `to_json` makes a double of it.
-const JSON: &str =
-    "CASE WHEN typeof(COLUMNS(*)) LIKE 'DECIMAL(%)' THEN COLUMNS(*)::VARCHAR ELSE to_json(COLUMNS(*))::VARCHAR END";
+/// The values of a row as one JSON array, and each as a text, under the name of its column. A function for each column would
+/// be resolved anew in each statement, and take as long as the protocol.
+const VALUES: &str = "json_array(*COLUMNS(*))::VARCHAR AS line, COLUMNS(*)::VARCHAR";
 
 /// Why a history cannot be asked.
 #[derive(Debug, thiserror::Error)]
@@ -98,24 +99,23 @@ impl Source {
     /// [`SourceError`].
     pub fn ask(&self, sql: &str) -> Result<Answer, SourceError> {
         let sql = bare(sql);
-        let (statement, value): (String, fn(String) -> _) = match self.place {
-            Place::Live => (format!("SELECT {JSON} FROM {}", served(sql)), json),
+        let explains = self.place == Place::File && explained(sql).is_some();
+        let statement = match self.place {
+            Place::Live => format!("SELECT {VALUES} FROM {}", served(sql)),
             // a plan is text, and nothing that can be read from
-            Place::File if explained(sql).is_some() => (sql.to_owned(), plain),
+            Place::File if explains => sql.to_owned(),
             // on a line of its own, where an error points at
-            Place::File => (format!("SELECT {JSON} FROM (\n{sql}\n)"), json),
+            Place::File => format!("SELECT {VALUES} FROM (\n{sql}\n)"),
         };
         let failed = |error: duckdb::Error| SourceError::Statement(self.fault(sql, &error));
         let mut statement = self.connection.prepare(&statement).map_err(failed)?;
         let mut rows = statement.query([]).map_err(failed)?;
         let columns = rows.as_ref().map(|statement| statement.column_names()).unwrap_or_default();
+        let columns = columns.into_iter().skip(usize::from(!explains)).collect();
         let mut answer = Answer { columns, rows: Vec::new() };
         while let Some(row) = rows.next().map_err(failed)? {
-            let cell = |index| {
-                let text: Option<String> = row.get(index).map_err(failed)?;
-                text.map_or_else(|| Ok(RawValue::NULL.to_owned()), value).map_err(SourceError::Value)
-            };
-            answer.rows.push((0..answer.columns.len()).map(cell).collect::<Result<_, SourceError>>()?);
+            let cells = if explains { plan(row).map_err(failed)? } else { values(row).map_err(failed)? };
+            answer.rows.push(cells.map_err(SourceError::Value)?);
         }
         Ok(answer)
     }
@@ -169,12 +169,38 @@ fn served(sql: &str) -> String {
     format!("quack_query_by_name('elava', '{}')", sql.replace('\'', "''"))
 }
 
-fn plain(text: String) -> serde_json::Result<Box<RawValue>> {
-    to_raw_value(&text)
+/// What a row holds, or a value that is no JSON.
+type Cells = serde_json::Result<Vec<Box<RawValue>>>;
+
+/// A row of [`VALUES`].
+fn values(row: &Row) -> duckdb::Result<Cells> {
+    let line: String = row.get(0)?;
+    let parsed: Cells = serde_json::from_str(&line).or_else(|_| serde_json::from_str(&with_numbers_in_words(&line)));
+    let Ok(mut cells) = parsed else { return Ok(parsed) };
+    for (cell, index) in cells.iter_mut().zip(1..) {
+        let is_number = cell.get().starts_with(|c: char| c.is_ascii_digit() || c == '-');
+        if is_number
+            && let ValueRef::Text(text) = row.get_ref(index)?
+            && let Some(digits) = in_digits(text)
+        {
+            *cell = digits;
+        }
+    }
+    Ok(Ok(cells))
 }
 
-fn json(text: String) -> serde_json::Result<Box<RawValue>> {
-    RawValue::from_string(text.clone()).or_else(|_| RawValue::from_string(with_numbers_in_words(&text)))
+/// A number as DuckDB writes it, where that is JSON and no power of ten: of a decimal it makes a double in JSON.
+fn in_digits(text: &[u8]) -> Option<Box<RawValue>> {
+    let text = std::str::from_utf8(text).ok()?;
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'.'));
+    is_plain.then(|| RawValue::from_string(text.to_owned()).ok())?
+}
+
+/// A row of texts.
+fn plan(row: &Row) -> duckdb::Result<Cells> {
+    let texts: Vec<Option<String>> =
+        (0..row.as_ref().column_count()).map(|index| row.get(index)).collect::<Result<_, _>>()?;
+    Ok(texts.iter().map(to_raw_value).collect())
 }
 
 /// What DuckDB writes into JSON of numbers that JSON does not have, as texts.

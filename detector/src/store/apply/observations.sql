@@ -8,10 +8,10 @@ SELECT * REPLACE (
     utc(valid_to) AS valid_to,
     utc(first_seen) AS first_seen,
     utc(last_seen) AS last_seen
-)
+), tags AS tags_text
 FROM staged_versions;
 
-INSERT INTO closed SELECT *, (SELECT number FROM commits) FROM staged WHERE valid_to IS NOT NULL ORDER BY valid_to;
+INSERT INTO closed SELECT * EXCLUDE (tags_text), (SELECT number FROM commits) FROM staged WHERE valid_to IS NOT NULL ORDER BY valid_to;
 INSERT INTO current SELECT * FROM staged WHERE valid_to IS NULL;
 
 INSERT INTO changes

@@ -79,6 +79,12 @@ pub(super) fn make(connection: &Connection) -> duckdb::Result<()> {
     connection.execute_batch(&comments.join(";"))
 }
 
+/// Makes the macro that reads them, for what is in them now.
+pub(super) fn define(connection: &Connection) -> duckdb::Result<()> {
+    let state = State::read(connection)?;
+    connection.execute_batch(&state.statement(include_str!("../macros/history_by_resource.sql")))
+}
+
 impl History {
     /// Does the next step; `None` when nothing is to be done.
     pub(crate) fn arrange(&self, pace: Pace) -> Result<Option<Arranged>, HistoryError> {
@@ -86,7 +92,7 @@ impl History {
     }
 
     fn step(&self, pace: Pace) -> Result<Option<Arranged>, HistoryError> {
-        let state = self.lives_state()?;
+        let state = State::read(&self.connection).tried("read")?;
         if state.slices > 0 {
             return if state.slice < state.slices { self.sort(&state) } else { self.swap() }.map(Some);
         }
@@ -120,8 +126,11 @@ impl History {
             .replace("$to_closed_in", &closed_in.to_string())
             .replace("$to_until", &until);
         let rows = self.connection.execute(&sql, []).tried("sort")? as u64;
-        let took_in = self.connection.execute(include_str!("took_in.sql"), params![closed_in, until, rows]);
-        took_in.tried("sort")?;
+        let took_in = || {
+            self.connection.execute(include_str!("took_in.sql"), params![closed_in, until, rows])?;
+            define(&self.connection)
+        };
+        took_in().tried("sort")?;
         Ok(Some(rows))
     }
 
@@ -158,10 +167,12 @@ impl History {
         swap().tried("put in order")?;
         Ok(Arranged::Swapped)
     }
+}
 
-    fn lives_state(&self) -> Result<State, HistoryError> {
-        let state = self.connection.query_row(include_str!("state.sql"), [], |row| {
-            Ok(State {
+impl State {
+    fn read(connection: &Connection) -> duckdb::Result<Self> {
+        connection.query_row(include_str!("state.sql"), [], |row| {
+            Ok(Self {
                 closed_in: row.get(0)?,
                 until: row.get(1)?,
                 sorted: row.get(2)?,
@@ -169,12 +180,9 @@ impl History {
                 slices: row.get(4)?,
                 slice: row.get(5)?,
             })
-        });
-        state.tried("read")
+        })
     }
-}
 
-impl State {
     fn statement(&self, sql: &str) -> String {
         sql.replace("$closed_in", &self.closed_in.to_string()).replace("$until", &self.until)
     }

@@ -25,7 +25,7 @@ WITH lived AS MATERIALIZED (
             scope, local_id, name, arn, status, tags, created_at, monthly_cost_usd, monthly_cost_source, attributes, relations
         ) AS resource
     FROM (
-        SELECT * FROM current
+        SELECT * EXCLUDE (tags_text) FROM current
         UNION ALL
         SELECT * EXCLUDE (closed_in) FROM closed WHERE valid_to > instant(since)
     )
