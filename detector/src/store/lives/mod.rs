@@ -223,12 +223,23 @@ mod tests {
     #[test]
     fn nothing_is_missed_when_row_groups_are_merged() {
         const LAST_ROW: &str = "SELECT max(rowid) FROM lives.ended";
+        const KEY: &str = "INSERT INTO keys
+            VALUES (hash(8::BIGINT), 'aws/1/r/ec2:vpc/8', 'aws', '1', 'r', 'ec2:vpc', '8', md5_number_lower('8'))";
         let folder = tempfile::tempdir().expect("a folder");
         let history = History::open(&folder.path().join("history.duckdb")).expect("a new history");
         let pace = Pace { few: 1000, together: 65_536 };
         let arrange = || history.arrange(pace).expect("a step");
+        history.connection().execute_batch(KEY).expect("a name");
+        let of_one = || {
+            ["count(*)", "count(DISTINCT version)"]
+                .map(|what| number(&history, &format!("SELECT {what} FROM history('8')")))
+        };
         end(&history, (0, 400_000));
+        assert_eq!(of_one(), [400; 2], "all wait");
+        assert_eq!(arrange(), Some(Arranged::TookIn(65_536)));
+        assert_eq!(of_one(), [400; 2], "some wait");
         while arrange().is_some() {}
+        assert_eq!(of_one(), [400; 2], "none wait");
         assert_eq!(number(&history, "SELECT count(*) FROM lives.ended"), 400_000);
 
         // as retention does, whose checkpoint comes later
@@ -244,6 +255,7 @@ mod tests {
         assert!(number(&history, LAST_ROW) < before, "the test is of no use");
         end(&history, (460_000, 465_000));
         while arrange().is_some() {}
+        assert_eq!(of_one(), [465; 2]);
         assert_eq!(number(&history, "SELECT count(*) FROM closed"), 165_000);
         assert_eq!(number(&history, "SELECT count(*) FROM lives.ended"), 165_000);
         assert_eq!(number(&history, "SELECT slices FROM lives.state"), 0);
