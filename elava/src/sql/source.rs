@@ -99,23 +99,20 @@ impl Source {
     /// [`SourceError`].
     pub fn ask(&self, sql: &str) -> Result<Answer, SourceError> {
         let sql = bare(sql);
-        let explains = self.place == Place::File && explained(sql).is_some();
-        let statement = match self.place {
-            Place::Live => format!("SELECT {VALUES} FROM {}", served(sql)),
+        let (statement, read, before): (String, Read, usize) = match self.place {
+            Place::Live => (format!("SELECT {VALUES} FROM {}", served(sql)), values, 1),
             // a plan is text, and nothing that can be read from
-            Place::File if explains => sql.to_owned(),
+            Place::File if explained(sql).is_some() => (sql.to_owned(), plan, 0),
             // on a line of its own, where an error points at
-            Place::File => format!("SELECT {VALUES} FROM (\n{sql}\n)"),
+            Place::File => (format!("SELECT {VALUES} FROM (\n{sql}\n)"), values, 1),
         };
         let failed = |error: duckdb::Error| SourceError::Statement(self.fault(sql, &error));
         let mut statement = self.connection.prepare(&statement).map_err(failed)?;
         let mut rows = statement.query([]).map_err(failed)?;
         let columns = rows.as_ref().map(|statement| statement.column_names()).unwrap_or_default();
-        let columns = columns.into_iter().skip(usize::from(!explains)).collect();
-        let mut answer = Answer { columns, rows: Vec::new() };
+        let mut answer = Answer { columns: columns.into_iter().skip(before).collect(), rows: Vec::new() };
         while let Some(row) = rows.next().map_err(failed)? {
-            let cells = if explains { plan(row).map_err(failed)? } else { values(row).map_err(failed)? };
-            answer.rows.push(cells.map_err(SourceError::Value)?);
+            answer.rows.push(read(row).map_err(failed)?.map_err(SourceError::Value)?);
         }
         Ok(answer)
     }
@@ -171,6 +168,9 @@ fn served(sql: &str) -> String {
 
 /// What a row holds, or a value that is no JSON.
 type Cells = serde_json::Result<Vec<Box<RawValue>>>;
+
+/// How a row is read.
+type Read = fn(&Row) -> duckdb::Result<Cells>;
 
 /// A row of [`VALUES`].
 fn values(row: &Row) -> duckdb::Result<Cells> {
