@@ -69,7 +69,7 @@ impl<S: Stage> Handling<'_, S> {
                     whole.messages.extend(output.messages);
                     whole.rejected.extend(output.rejected);
                     whole.state.extend(output.state);
-                    whole.settle_by = whole.settle_by.or(output.settle_by);
+                    whole.settle_within = whole.settle_within.or(output.settle_within);
                 }
                 Ok(None) => return Ok(None),
                 Err(failure @ Failure::Poison(_)) => whole.rejected.extend(rejected(&page, &failure)),

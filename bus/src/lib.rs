@@ -41,7 +41,8 @@ pub use request::{Client, Lines, LivingInstance, Progress, RequestError, ServedG
 pub use run::{BusError, filter, run, run_when_leased, stop_on_signals};
 pub use sink::{Asked, Sink, SinkError};
 pub use stage::{
-    Batch, Consumes, Emit, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, StateChange,
+    Batch, Consumes, Emit, Failure, Output, Patience, Position, Rejection, Resume, Source, Stage, StageSpec,
+    StateChange,
 };
 pub use subject::{change_subject, group_of_scope, message_subject, scope_subject_matches};
 pub use topology::{PARTITIONS, Stream, ask, reads};

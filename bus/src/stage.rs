@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::time::Instant;
+use std::time::Duration;
 
 use bytes::Bytes;
 use elava_schemas::{Kind, Message, ParseError, Timestamp};
@@ -80,8 +80,8 @@ pub trait Stage: Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// Makes durable what [`Stage::handle`] has put off for `source`. Called by the time that it named, or earlier; what
-    /// has failed is tried again.
+    /// Makes durable what [`Stage::handle`] has put off for `source`. Called within the time that it named, or earlier;
+    /// what has failed is tried again.
     fn settle(&self, source: &Source) -> impl Future<Output = Result<(), Failure>> + Send {
         let _ = source;
         async { Ok(()) }
@@ -228,9 +228,18 @@ pub struct Output {
     pub rejected: Vec<Rejection>,
     /// What the stage wants to find again after a restart (kept in a KV bucket, or a file when piped).
     pub state: Vec<StateChange>,
-    /// Set where what the batch led to is not durable yet: by then it is to be ([`Stage::settle`]), and before that the
-    /// input is not acknowledged. Only for a stage that keeps its own position.
-    pub settle_by: Option<Instant>,
+    /// Set where what the batch led to is not durable yet: within that time it is to be ([`Stage::settle`]), and before
+    /// that the input is not acknowledged. Only for a stage that keeps its own position.
+    pub settle_within: Option<Patience>,
+}
+
+/// How long what a batch led to may wait before it is made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Where little or nothing more is to be read.
+    pub caught_up: Duration,
+    /// While much is.
+    pub behind: Duration,
 }
 
 impl Output {

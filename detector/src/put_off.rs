@@ -1,19 +1,20 @@
 //! Ends of scans that wait to be stored together: a transaction costs much more than such a row.
 //!
 //! Only those wait that say nothing but that a scope is as it was. Where a source is with them is stored in the same
-//! transaction, so that after a crash they are given again. They wait as long as [`WAIT`] at most, are stored with
-//! whatever is stored before, and are few.
+//! transaction, so that after a crash they are given again. They wait as long as [`PATIENCE`] says at most, are stored
+//! with whatever is stored before, and are few.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use elava_bus::Source;
+use elava_bus::{Patience, Source};
 use hashbrown::HashMap;
 
 use crate::effects::{Effects, ScanRow};
 use crate::store::Progress;
 
-/// How long an end of a scan may be missing in the history: not noticed by people, and time for several of them.
-const WAIT: Duration = Duration::from_millis(50);
+/// How long an end of a scan may be missing in the history: not noticed by people, and time for several of them. While
+/// much is still to be read the history is late anyhow.
+const PATIENCE: Patience = Patience { caught_up: Duration::from_millis(50), behind: Duration::from_millis(250) };
 /// How many wait at most: each costs little beside the others.
 const MAX: usize = 64;
 
@@ -25,17 +26,17 @@ pub(crate) struct PutOff {
 }
 
 impl PutOff {
-    /// Takes what a batch led to, if it can wait: by when it is to be stored.
+    /// Takes what a batch led to, if it can wait: how long.
     pub(crate) fn take(
         &mut self,
         source: &Source,
         progress: Option<&Progress>,
         effects: &mut Effects,
-    ) -> Option<Instant> {
+    ) -> Option<Patience> {
         let progress = progress.filter(|_| self.can_take(effects))?;
         self.scans.append(&mut effects.scans);
         self.sources.insert(source.clone(), *progress);
-        Some(Instant::now() + WAIT)
+        Some(PATIENCE)
     }
 
     fn can_take(&self, effects: &Effects) -> bool {

@@ -2,9 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::time::Instant;
 
-use elava_bus::{Batch, Emit, Output, Rejection, Resume, Source, Stream};
+use elava_bus::{Batch, Emit, Output, Patience, Rejection, Resume, Source, Stream};
 use hashbrown::{HashMap, HashSet};
 
 use crate::batch::{self, Memory, Settings};
@@ -101,8 +100,8 @@ impl State {
         // A panic too must leave the memory as the history is: other partitions go on with it.
         let store = AssertUnwindSafe(|| self.store(batch, lines, &mut effects, settings, applied));
         let stored = catch_unwind(store);
-        let settle_by = match self.unless_panicked(stored) {
-            Ok(settle_by) => settle_by,
+        let settle_within = match self.unless_panicked(stored) {
+            Ok(settle_within) => settle_within,
             Err(error) => {
                 effects.undo(&mut self.memory);
                 return Err(error);
@@ -114,11 +113,10 @@ impl State {
         let mut rejected = effects.rejected;
         rejected.sort_by_key(|rejection| (rejection.sequence, rejection.line));
         let messages = effects.changes.into_iter().map(Emit::from).collect();
-        Ok(Output { messages, rejected, settle_by, ..Output::default() })
+        Ok(Output { messages, rejected, settle_within, ..Output::default() })
     }
 
-    /// Everything a batch leads to, in one transaction; where it can wait for that of another one, by when it is to be
-    /// stored.
+    /// Everything a batch leads to, in one transaction; where it can wait for that of another one, how long.
     fn store(
         &mut self,
         batch: &Batch,
@@ -126,7 +124,7 @@ impl State {
         effects: &mut Effects,
         settings: &Settings,
         applied: u64,
-    ) -> Result<Option<Instant>, HistoryError> {
+    ) -> Result<Option<Patience>, HistoryError> {
         let partition = match batch.source {
             Source::Pipe => None,
             Source::Partition { partition, .. } => Some(partition),
@@ -140,9 +138,9 @@ impl State {
         let progress = self.progress(batch, applied);
         if records.is_empty()
             && !self.can_let_go(&batch.source)
-            && let Some(by) = self.put_off.take(&batch.source, progress.as_ref(), effects)
+            && let Some(patience) = self.put_off.take(&batch.source, progress.as_ref(), effects)
         {
-            return Ok(Some(by));
+            return Ok(Some(patience));
         }
         self.history.apply(effects, &records, progress.as_ref(), &self.put_off)?;
         self.settled();

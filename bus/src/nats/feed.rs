@@ -29,8 +29,9 @@ use crate::{Lease, Stream};
 const ROOM: usize = 32 << 20;
 /// Permits are of so many bytes.
 const UNIT: usize = 1 << 10;
-/// What one pull asks for. Twice as much takes a tenth more CPU, see bench/README.md.
-const PULL_BYTES: usize = 4 << 20;
+/// What one pull asks for. The next one is sent when half of it is there: with a quarter of this, the server had sent the
+/// other half before it came, and waited. See bench/README.md.
+const PULL_BYTES: usize = 16 << 20;
 /// How many messages are passed over before the server hears of it.
 const MAX_PASSED_OVER: u32 = 100;
 

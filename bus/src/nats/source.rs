@@ -22,12 +22,14 @@ use crate::handling::{Handling, back_off, until_due};
 use crate::metrics::Metrics;
 use crate::run::BusError;
 use crate::tenure::Share;
-use crate::{Batch, Lease, Output, Position, Rejection, Source, Stage, message_subject};
+use crate::{Batch, Lease, Output, Patience, Position, Rejection, Source, Stage, message_subject};
 
 /// How often the server is told that a long batch is still being handled.
 const PROGRESS: Duration = Duration::from_secs(20);
 /// After how many batches without outputs their position is stored although more waits.
 const MAX_UNSTORED: u32 = 100;
+/// A source has nearly caught up when its consumer holds fewer messages than this: a quarter of a second, of large pages.
+const FEW: u64 = 256;
 
 /// A stage at work on one partition.
 pub(crate) struct SourceRunner<S> {
@@ -64,8 +66,14 @@ struct Place {
     handled: u64,
     /// The first position that the stream still had.
     oldest: u64,
-    /// What the stage has put off is to be durable by then, and can be acknowledged after.
-    put_off: Option<(std::time::Instant, Receipt)>,
+    put_off: Option<PutOff>,
+}
+
+/// What the stage has put off, to be acknowledged once it is durable.
+struct PutOff {
+    by: Instant,
+    patience: Patience,
+    receipt: Receipt,
 }
 
 impl Place {
@@ -163,7 +171,7 @@ impl<S: Stage> SourceRunner<S> {
     /// Waits for input, or until something is due. Time passes once all is handled again whose outputs are stored:
     /// what is due before may be over by one of these inputs, and what it leads to would be dropped.
     async fn next(&self, place: &Place, reader: &mut Reader) -> Result<Next, BusError> {
-        let put_off = place.put_off.as_ref().map(|(by, _)| (*by).into());
+        let put_off = place.put_off.as_ref().map(|put_off| put_off.by);
         let first = tokio::select! {
             biased;
             () = self.cancel.cancelled() => return Ok(Next::Nothing),
@@ -178,7 +186,7 @@ impl<S: Stage> SourceRunner<S> {
 
     /// Has what was put off made durable, and acknowledges it; whether to go on.
     async fn settle(&self, place: &mut Place) -> Result<bool, BusError> {
-        let Some((_, receipt)) = place.put_off.take() else { return Ok(true) };
+        let Some(PutOff { receipt, .. }) = place.put_off.take() else { return Ok(true) };
         if !self.handling().settle(&self.source).await.map_err(BusError::Stage)? {
             return Ok(false);
         }
@@ -254,9 +262,14 @@ impl<S: Stage> SourceRunner<S> {
             place.unstored = 0;
             self.nats.store_state(&mut place.state, output.state, sequence, &self.lease).await?;
         }
-        // by an earlier one is what was put off earlier; the last one acknowledges all
-        match place.put_off.take().map(|(by, _)| by).or(output.settle_by) {
-            Some(by) => place.put_off = Some((by, receipt)),
+        // within the time of what was put off first; the last receipt acknowledges all
+        let now = Instant::now();
+        let begun = place.put_off.take().map(|PutOff { by, patience, .. }| (by, patience));
+        match begun.or(output.settle_within.map(|patience| (now + patience.behind, patience))) {
+            Some((by, patience)) => {
+                let by = if pending < FEW { by.min(now + patience.caught_up) } else { by };
+                place.put_off = Some(PutOff { by, patience, receipt });
+            }
             None => self.acknowledge(&receipt).await,
         }
         Ok(true)
@@ -265,7 +278,7 @@ impl<S: Stage> SourceRunner<S> {
     /// Gives the source back, with all that is known of it.
     async fn part(&self, place: &mut Place) -> Result<(), BusError> {
         self.leave(place).await?;
-        if let Some((_, receipt)) = place.put_off.take()
+        if let Some(PutOff { receipt, .. }) = place.put_off.take()
             && let Some(Ok(())) = self.lease.guard(self.stage.settle(&self.source)).await
         {
             // what has failed is done again by whoever comes next

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_nats::jetstream::consumer::{DeliverPolicy, Info, PullConsumer};
 use bytes::Bytes;
 use elava_bus::{
-    Batch, BusError, Consumes, Failure, Output, Position, Rejection, Resume, Source, Stage, StageSpec, Stream,
+    Batch, BusError, Consumes, Failure, Output, Patience, Position, Rejection, Resume, Source, Stage, StageSpec, Stream,
 };
 use elava_harness::Server;
 use elava_schemas::{Kind, Message};
@@ -84,7 +84,8 @@ impl Stage for Keeper {
         let mut put_off = self.put_off.lock().expect("nobody panicked");
         put_off.push(effect);
         if is_late {
-            return Ok(Output { rejected, settle_by: Some(Instant::now() + self.patience), ..Output::default() });
+            let patience = Patience { caught_up: self.patience, behind: Duration::from_secs(600) };
+            return Ok(Output { rejected, settle_within: Some(patience), ..Output::default() });
         }
         self.store(put_off.drain(..));
         Ok(Output { rejected, ..Output::default() })

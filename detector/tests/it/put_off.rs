@@ -36,14 +36,14 @@ fn stored(bench: &mut Bench) -> String {
 #[test]
 fn the_end_of_an_unchanged_scan_waits_and_is_repeated_after_a_crash() {
     let mut bench = Bench::new();
-    assert!(give(&bench, SOURCE, page(1, &scan("s1", 0))).settle_by.is_none(), "what is new does not wait");
+    assert!(give(&bench, SOURCE, page(1, &scan("s1", 0))).settle_within.is_none(), "what is new does not wait");
     let given = give(&bench, SOURCE, page(2, &scan("s2", 2)));
-    assert!(given.settle_by.is_some() && told(&given).is_empty());
+    assert!(given.settle_within.is_some() && told(&given).is_empty());
     assert_eq!(stored(&mut bench), "s1\n3 | 1 | 2\n", "it ended before the time");
 
     let resume = bench.block(bench.stage().resume(&SOURCE, None, Vec::new())).expect("a position");
     assert_eq!(resume.from, 2);
-    assert!(give(&bench, SOURCE, page(2, &scan("s2", 2))).settle_by.is_some());
+    assert!(give(&bench, SOURCE, page(2, &scan("s2", 2))).settle_within.is_some());
     bench.block(bench.stage().settle(&OTHER)).expect("nothing to do");
     bench.block(bench.stage().settle(&SOURCE)).expect("stored");
     bench.block(bench.stage().settle(&SOURCE)).expect("nothing to do");
@@ -58,10 +58,10 @@ fn what_waits_is_stored_with_whatever_is_stored_before() {
     let mut bench = Bench::new();
     give(&bench, SOURCE, page(1, &scan("s1", 0)));
     give(&bench, OTHER, other(2, &scan("q1", 0)));
-    assert!(give(&bench, SOURCE, page(3, &scan("s2", 4))).settle_by.is_some());
+    assert!(give(&bench, SOURCE, page(3, &scan("s2", 4))).settle_within.is_some());
     // what changes in another partition
     let changed = give(&bench, OTHER, other(4, &[seen(None, "i-2", json!({}))]));
-    assert_eq!((told(&changed).as_str(), changed.settle_by), ("appeared: instance i-2 appeared\n", None));
+    assert_eq!((told(&changed).as_str(), changed.settle_within), ("appeared: instance i-2 appeared\n", None));
     assert_eq!(stored(&mut bench), "q1\ns1\ns2\n3 | 3 | 4\n4 | 4 | 5\n");
 
     // one of each scope waits at most
@@ -79,10 +79,10 @@ fn what_waits_is_stored_with_whatever_is_stored_before() {
                 ]
             )
         )
-        .settle_by
+        .settle_within
         .is_some()
     );
-    assert!(give(&bench, SOURCE, page(7, &scan("s4", 8))).settle_by.is_none());
+    assert!(give(&bench, SOURCE, page(7, &scan("s4", 8))).settle_within.is_none());
     assert_eq!(stored(&mut bench), "q1\nq2\ns1\ns2\ns3\ns4\n3 | 7 | 8\n4 | 6 | 7\n");
 }
 
@@ -128,7 +128,7 @@ fn what_a_scan_leaves_unknown_does_not_wait() {
     for (sequence, minute, outcome, observed) in [(2, 2, "partial", 1), (3, 4, "complete", 2)] {
         let id = format!("s{sequence}");
         let rows = [seen(Some(&id), "i-1", json!({})), report(&id, minute, outcome, observed)];
-        assert!(give(&bench, SOURCE, page(sequence, &rows)).settle_by.is_none(), "{outcome}");
+        assert!(give(&bench, SOURCE, page(sequence, &rows)).settle_within.is_none(), "{outcome}");
     }
     assert_eq!(stored(&mut bench), "s1\ns2\ns3\n3 | 3 | 4\n");
 }
