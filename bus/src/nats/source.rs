@@ -76,6 +76,19 @@ struct PutOff {
     receipt: Receipt,
 }
 
+/// By when all that is put off is to be durable: within the time of what was put off first, and soon where little more
+/// is to be read.
+fn due(
+    first: Option<(Instant, Patience)>,
+    now_put_off: Option<Patience>,
+    pending: u64,
+    now: Instant,
+) -> Option<(Instant, Patience)> {
+    let (by, patience) = first.or_else(|| now_put_off.map(|patience| (now + patience.behind, patience)))?;
+    let by = if pending < FEW { by.min(now + patience.caught_up) } else { by };
+    Some((by, patience))
+}
+
 impl Place {
     /// Whether inputs are still to be handled again whose outputs are stored. Those that the stream has no more do not
     /// come.
@@ -262,14 +275,10 @@ impl<S: Stage> SourceRunner<S> {
             place.unstored = 0;
             self.nats.store_state(&mut place.state, output.state, sequence, &self.lease).await?;
         }
-        // within the time of what was put off first; the last receipt acknowledges all
-        let now = Instant::now();
-        let begun = place.put_off.take().map(|PutOff { by, patience, .. }| (by, patience));
-        match begun.or(output.settle_within.map(|patience| (now + patience.behind, patience))) {
-            Some((by, patience)) => {
-                let by = if pending < FEW { by.min(now + patience.caught_up) } else { by };
-                place.put_off = Some(PutOff { by, patience, receipt });
-            }
+        // the last receipt acknowledges all
+        let first = place.put_off.take().map(|PutOff { by, patience, .. }| (by, patience));
+        match due(first, output.settle_within, pending, Instant::now()) {
+            Some((by, patience)) => place.put_off = Some(PutOff { by, patience, receipt }),
             None => self.acknowledge(&receipt).await,
         }
         Ok(true)
@@ -363,5 +372,27 @@ async fn keep_alive(receipt: Receipt) {
     loop {
         tokio::time::sleep(PROGRESS).await;
         receipt.working().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_put_off_waits_longer_while_much_is_to_be_read() {
+        let patience = Patience { caught_up: Duration::from_millis(50), behind: Duration::from_millis(250) };
+        let (begin, ms) = (Instant::now(), Duration::from_millis);
+        let by = |first, given, pending, after| {
+            due(first, given, pending, begin + ms(after)).map(|(by, _)| (by - begin).as_millis())
+        };
+        assert_eq!(by(None, None, 0, 0), None);
+        assert_eq!(by(None, Some(patience), FEW, 0), Some(250));
+        assert_eq!(by(None, Some(patience), FEW - 1, 0), Some(50));
+        let first = Some((begin + ms(250), patience));
+        assert_eq!(by(first, None, FEW, 100), Some(250), "of what was put off first");
+        assert_eq!(by(first, Some(patience), FEW, 100), Some(250), "not put off again and again");
+        assert_eq!(by(first, None, 3, 100), Some(150), "it has caught up");
+        assert_eq!(by(first, Some(patience), 0, 230), Some(250), "no later than it was to be");
     }
 }
