@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_secs(10);
 /// How long after a failure, as where detection has needed the memory, it is tried again.
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
 
-/// Whose turn it is to change what is derived from ended versions: retention's or the arranger's.
+/// Whose turn it is to work beside detection: retention's, the arranger's or the merger's.
 pub(crate) type Turn = Arc<Mutex<()>>;
 
 /// Arranges until it is dropped, and ends with the step it is in; where cores are short, after detection. `history` is a

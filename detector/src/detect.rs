@@ -95,6 +95,6 @@ fn open(
         tracing::warn!(error = chain(&error), "no live SQL; detection goes on without");
     }
     detector.thin_daily(&config.history.retention, chrono::Utc::now)?;
-    detector.keep_arranged()?;
+    detector.keep_in_order()?;
     Ok(detector)
 }

@@ -20,6 +20,7 @@ use crate::export::{EXPORT_SUBJECT, ExportRequest};
 use crate::index::Scope;
 use crate::keeper::keep;
 use crate::live::{LiveError, LiveOptions, LiveSql};
+use crate::merger::keep_merged;
 use crate::prices::{PriceError, Prices};
 use crate::query::{QUERY_SUBJECT, Query};
 use crate::retention::Run;
@@ -36,6 +37,8 @@ pub struct Detector {
     keeper: Option<Background>,
     /// Keeps ended versions sorted by resource; ends before the history closes.
     arranger: Option<Background>,
+    /// Merges row groups; ends before the history closes.
+    merger: Option<Background>,
     turn: Turn,
     settings: Settings,
     shard: Shard,
@@ -65,7 +68,17 @@ impl Detector {
         let exports = std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).with_file_name("export");
         let aside = Aside::open(&state.history, exports).map_err(SetupError::History)?;
         let state = Arc::new(Mutex::new(state));
-        Ok(Self { live: None, aside, keeper: None, arranger: None, turn: Turn::default(), settings, shard, state })
+        Ok(Self {
+            live: None,
+            aside,
+            keeper: None,
+            arranger: None,
+            merger: None,
+            turn: Turn::default(),
+            settings,
+            shard,
+            state,
+        })
     }
 
     /// With exports below this folder, where one is given, instead of `export` beside the history. Before SQL is
@@ -98,11 +111,12 @@ impl Detector {
         Ok(())
     }
 
-    /// Keeps ended versions sorted by resource from now on, beside detection.
-    pub fn keep_arranged(&mut self) -> Result<(), SetupError> {
+    /// Keeps ended versions sorted by resource, and row groups merged, from now on, beside detection.
+    pub(crate) fn keep_in_order(&mut self) -> Result<(), SetupError> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let history = state.history.try_clone().map_err(SetupError::History)?;
-        self.arranger = Some(keep_arranged(history, Arc::clone(&self.turn)).map_err(SetupError::Thread)?);
+        let connection = || state.history.try_clone().map_err(SetupError::History);
+        self.arranger = Some(keep_arranged(connection()?, Arc::clone(&self.turn)).map_err(SetupError::Thread)?);
+        self.merger = Some(keep_merged(connection()?, Arc::clone(&self.turn)).map_err(SetupError::Thread)?);
         Ok(())
     }
 

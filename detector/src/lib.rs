@@ -22,6 +22,7 @@ mod fields;
 mod index;
 mod keeper;
 pub mod live;
+mod merger;
 mod prices;
 mod priority;
 mod put_off;

@@ -4,6 +4,7 @@ mod current;
 mod divide;
 mod fields;
 mod lives;
+mod log;
 mod migrate;
 mod read;
 mod records;
@@ -21,6 +22,7 @@ use crate::shard::{Shard, shards_of};
 
 pub(crate) use divide::Place;
 pub use lives::{Arranged, Pace};
+use log::Log;
 pub(crate) use migrate::definitions;
 pub(crate) use records::{Records, StoredViolation};
 pub(crate) use thin::{DayPlan, FileBytes, TypeCount};
@@ -39,6 +41,7 @@ pub(crate) const STORAGE: &str = "v1.5.0";
 /// A history, opened.
 pub struct History {
     connection: Connection,
+    log: Arc<Log>,
 }
 
 /// Why the history cannot be used.
@@ -166,7 +169,7 @@ impl History {
         let failed = |source| HistoryError::Open { path: path.to_owned(), source };
         let prepare = |connection: Connection| {
             connection.execute_batch(include_str!("session.sql")).map_err(failed)?;
-            Ok(Self { connection })
+            Ok(Self { connection, log: Arc::default() })
         };
         match shards_of(path) {
             Some(of) if of > 1 => {
@@ -195,12 +198,13 @@ impl History {
         };
         let connection = open().map_err(|source| HistoryError::Open { path: path.to_owned(), source })?;
         migrate::check(&connection)?;
-        Ok(Self { connection })
+        Ok(Self { connection, log: Arc::default() })
     }
 
     /// Another connection to the same database.
     pub(crate) fn try_clone(&self) -> Result<Self, HistoryError> {
-        Ok(Self { connection: self.connection.try_clone().tried("open a connection to")? })
+        let connection = self.connection.try_clone().tried("open a connection to")?;
+        Ok(Self { connection, log: Arc::clone(&self.log) })
     }
 
     /// For whoever watches what this connection runs.
@@ -218,7 +222,7 @@ impl History {
             Ok(connection)
         };
         let connection = open().map_err(|source| HistoryError::Open { path: path.to_owned(), source })?;
-        Ok(Self { connection })
+        Ok(Self { connection, log: Arc::new(Log::of(path)) })
     }
 
     /// The connection, for queries.
@@ -237,7 +241,10 @@ impl History {
                 return Err(error);
             }
         };
-        let Err(error) = self.connection.execute_batch("COMMIT") else { return Ok(value) };
+        let Err(error) = self.connection.execute_batch("COMMIT") else {
+            self.committed();
+            return Ok(value);
+        };
         self.roll_back();
         // DuckDB also says so when only the checkpoint after the commit has failed, for want of memory
         // or disk. Doing the work again would do it twice.
@@ -342,7 +349,7 @@ mod tests {
     fn a_transaction_left_open_is_in_nobodys_way() {
         let connection = Connection::open_in_memory().expect("a database");
         migrate::migrate(&connection).expect("a fresh history");
-        let history = History { connection };
+        let history = History { connection, log: Arc::default() };
         for left_open in ["BEGIN", "BEGIN; SELECT error('failed')"] {
             _ = history.connection.execute_batch(left_open);
             history.transaction(|| Ok(())).expect(left_open);

@@ -100,14 +100,6 @@ impl History {
         self.connection.execute_batch("DROP TABLE thinning").tried("thin")
     }
 
-    /// Writes what is in the log to the file, where DuckDB then merges what is left of row groups. It does so by itself
-    /// too, later: a failure, as beside a reader, is no harm.
-    pub(crate) fn checkpoint(&self) {
-        if let Err(error) = self.connection.execute_batch("CHECKPOINT") {
-            tracing::debug!(%error, "no checkpoint now");
-        }
-    }
-
     /// How large the file is, and how much of it is free.
     pub(crate) fn file_bytes(&self) -> Result<FileBytes, HistoryError> {
         let sizes = self.connection.query_row(include_str!("retention/file_bytes.sql"), [], |row| {

@@ -1,0 +1,26 @@
+//! The thread that merges row groups which deleted rows have left small, while nothing is being written.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use crate::arranger::Turn;
+use crate::background::Background;
+use crate::store::History;
+
+/// How long nothing must have been written.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// Merges until it is dropped. Not after detection where cores are short: what is to be written waits for it.
+/// `history` is a connection of its own.
+pub(crate) fn keep_merged(history: History, turn: Turn) -> std::io::Result<Background> {
+    Background::start("merger", move |stopped| {
+        let mut written = history.written();
+        while stopped.rest(QUIET) {
+            let before = std::mem::replace(&mut written, history.written());
+            if written == before && history.is_in_pieces() {
+                let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+                history.checkpoint();
+            }
+        }
+    })
+}

@@ -1,0 +1,181 @@
+//! When the log of the history (DuckDB's WAL) goes into the file: by checkpoints of ours, of two sorts.
+//!
+//! The one that DuckDB makes by itself, with a commit, once the log is long, also merges row groups as soon as deleted
+//! rows let four of them become three: each version that ends leaves such a row in `current`. Most of a large estate was
+//! compressed anew once in 75,000 changes, while detection waited. So after a commit only what is new is written, and row
+//! groups are merged when nothing else is, or once a third of what `current` takes is deleted rows.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use super::{History, HistoryError, Tried};
+
+/// How long the log may become. Each checkpoint writes what was begun of row groups again: fewer, larger ones.
+const LONG: u64 = 64 << 20;
+/// After so many checkpoints that merge nothing there is something to merge.
+const MANY: u32 = 8;
+
+/// The log of one file, whatever connections write to it.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    /// None where the history is in memory, or read only.
+    path: Option<PathBuf>,
+    /// Transactions since it was opened.
+    commits: AtomicU64,
+    /// Checkpoints since row groups were merged.
+    unmerged: AtomicU32,
+    /// A third of the rows that `current` takes room for was deleted when the last checkpoint was made.
+    much_deleted: AtomicBool,
+}
+
+impl Log {
+    /// As DuckDB names it.
+    pub(super) fn of(file: &Path) -> Self {
+        let mut path = file.as_os_str().to_owned();
+        path.push(".wal");
+        Self { path: Some(path.into()), ..Self::default() }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.path.as_ref().and_then(|path| path.metadata().ok()).map_or(0, |file| file.len())
+    }
+}
+
+impl History {
+    /// How many transactions were committed since the file was opened: as long as it is the same, nothing is written.
+    pub(crate) fn written(&self) -> u64 {
+        self.log.commits.load(Ordering::Relaxed)
+    }
+
+    /// Whether merging row groups may be worth the while.
+    pub(crate) fn is_in_pieces(&self) -> bool {
+        self.log.unmerged.load(Ordering::Relaxed) >= MANY
+    }
+
+    /// A transaction was committed.
+    pub(super) fn committed(&self) {
+        self.log.commits.fetch_add(1, Ordering::Relaxed);
+        if self.log.bytes() >= LONG {
+            self.write_out();
+        }
+    }
+
+    /// Writes what is in the log to the file. DuckDB refuses while a transaction is open that began before the last one
+    /// was committed: it is tried again after the next.
+    fn write_out(&self) {
+        let much_deleted = self.log.much_deleted.load(Ordering::Relaxed);
+        let done = if much_deleted { self.merge() } else { self.write_only() };
+        if let Err(error) = done {
+            tracing::debug!(error = elava_bus::cli::chain(&error), "no checkpoint now");
+        }
+    }
+
+    /// A checkpoint that merges nothing: DuckDB leaves that out where another connection has begun to insert or delete.
+    fn write_only(&self) -> Result<(), HistoryError> {
+        let other = self.try_clone()?;
+        other.connection.execute_batch("BEGIN; DELETE FROM commits WHERE false").tried("begin a transaction of")?;
+        self.connection.execute_batch("CHECKPOINT").tried("write the log into")?;
+        self.log.unmerged.fetch_add(1, Ordering::Relaxed);
+        let sql = "SELECT count(*) < max(rowid) * 2 // 3 FROM current";
+        let much_deleted: Option<bool> =
+            self.connection.query_row(sql, [], |row| row.get(0)).tried("count the rows of")?;
+        self.log.much_deleted.store(much_deleted == Some(true), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// A checkpoint that also merges row groups which deleted rows have left small. Whoever writes meanwhile waits.
+    fn merge(&self) -> Result<(), HistoryError> {
+        self.connection.execute_batch("CHECKPOINT").tried("merge row groups of")?;
+        self.log.unmerged.store(0, Ordering::Relaxed);
+        self.log.much_deleted.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The same; it is done again later: a failure, as beside a reader, is no harm.
+    pub(crate) fn checkpoint(&self) {
+        if let Err(error) = self.merge() {
+            tracing::debug!(error = elava_bus::cli::chain(&error), "no checkpoint now");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row_count(history: &History) -> (u64, u64) {
+        let sql = "SELECT count(*), coalesce(max(rowid) + 1, 0) FROM current";
+        history.connection().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).expect("a count")
+    }
+
+    /// Adds so many resources of a kilobyte; as a transaction, which then may write the log into the file.
+    fn add(history: &History, first: u32, many: u32) {
+        let sql = format!(
+            "INSERT INTO current BY NAME
+            SELECT i AS resource_id, i AS version, 'aws' AS provider, '1' AS account, 'r' AS region, 'ec2:vpc' AS type,
+                'aws/1/r/ec2:vpc' AS scope, i::VARCHAR AS local_id, false AS tags_carried,
+                to_json(repeat('a', 1000)) AS attributes, utc(0) AS valid_from, utc(0) AS first_seen, utc(0) AS last_seen
+            FROM range({first}, {first} + {many}) r(i)"
+        );
+        history.transaction(|| history.connection().execute_batch(&sql).tried("write")).expect("rows");
+    }
+
+    fn delete(history: &History, rows: &str) {
+        let sql = format!("DELETE FROM current WHERE {rows}");
+        history.transaction(|| history.connection().execute_batch(&sql).tried("write")).expect("fewer rows");
+    }
+
+    #[test]
+    fn row_groups_are_merged_when_asked_for_or_when_much_is_deleted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("history.duckdb");
+        let history = History::open(&path).expect("a new history");
+        // more than the log is to be long, in short transactions as those of detection are
+        let fill = |first: u32| (0..7).for_each(|part| add(&history, first + 10_000 * part, 10_000));
+        let is_written_out = || history.log.bytes() < LONG;
+
+        // two row groups, which would be one
+        add(&history, 0, 150_000);
+        history.checkpoint();
+        delete(&history, "resource_id % 3 = 0");
+        assert_eq!(row_count(&history), (100_000, 150_000));
+        fill(150_000);
+        assert!(is_written_out());
+        assert_eq!(row_count(&history), (170_000, 220_000));
+        assert_eq!(history.log.unmerged.load(Ordering::Relaxed), 1);
+
+        history.log.unmerged.store(MANY, Ordering::Relaxed);
+        assert!(history.is_in_pieces());
+        history.checkpoint();
+        assert!(!history.is_in_pieces());
+        assert_eq!(row_count(&history), (170_000, 170_000));
+
+        delete(&history, "resource_id >= 150_000 OR resource_id % 2 = 0");
+        fill(1_000_000);
+        assert!(is_written_out());
+        assert_eq!(row_count(&history), (120_000, 240_000), "it is seen now");
+        fill(2_000_000);
+        assert!(is_written_out());
+        assert_eq!(row_count(&history), (190_000, 190_000));
+
+        drop(history);
+        let history = History::open(&path).expect("the same history");
+        assert_eq!(row_count(&history).0, 190_000);
+    }
+
+    #[test]
+    fn the_log_waits_for_a_reader_of_before() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let history = History::open(&folder.path().join("history.duckdb")).expect("a new history");
+        let reader = history.try_clone().expect("a connection");
+        reader.begin().expect("a transaction");
+        assert_eq!(row_count(&reader).0, 0);
+        add(&history, 0, 10_000);
+        history.write_out();
+        assert!(history.log.bytes() > 0, "it was refused");
+        assert_eq!(row_count(&reader).0, 0);
+        reader.roll_back();
+        history.write_out();
+        assert_eq!((history.log.bytes(), row_count(&reader).0), (0, 10_000));
+    }
+}
