@@ -64,10 +64,7 @@ impl History {
     /// was committed: it is tried again after the next.
     fn write_out(&self) {
         let much_deleted = self.log.much_deleted.load(Ordering::Relaxed);
-        let done = if much_deleted { self.merge() } else { self.write_only() };
-        if let Err(error) = done {
-            tracing::debug!(error = elava_bus::cli::chain(&error), "no checkpoint now");
-        }
+        tell(if much_deleted { self.merge() } else { self.write_only() });
     }
 
     /// A checkpoint that merges nothing: DuckDB leaves that out where another connection has begun to insert or delete.
@@ -93,9 +90,19 @@ impl History {
 
     /// The same; it is done again later: a failure, as beside a reader, is no harm.
     pub(crate) fn checkpoint(&self) {
-        if let Err(error) = self.merge() {
-            tracing::debug!(error = elava_bus::cli::chain(&error), "no checkpoint now");
-        }
+        tell(self.merge());
+    }
+}
+
+/// That a reader is in the way happens all the time. After anything else DuckDB may refuse to go on; then the next
+/// statement says so.
+fn tell(done: Result<(), HistoryError>) {
+    let Err(error) = done else { return };
+    let error = elava_bus::cli::chain(&error);
+    if error.contains("Cannot CHECKPOINT") {
+        tracing::debug!(error, "no checkpoint now");
+    } else {
+        tracing::warn!(error, "the log could not be written into the history's file; trying again later");
     }
 }
 
