@@ -19,6 +19,8 @@ use crate::watchdog::{Ended, Watchdog, look_after};
 
 /// How long a question may take; as a statement of live SQL by default.
 const LIMIT: Duration = Duration::from_secs(30);
+/// How many bytes an answer may have, which is held as a whole before it is sent.
+const LARGEST: usize = 256 << 20;
 
 /// Answers questions and makes exports.
 pub(crate) struct Aside {
@@ -63,7 +65,7 @@ impl Aside {
 
     /// Answers a question, of one moment, a line a row.
     pub(crate) async fn ask(&self, query: Query) -> Result<Vec<String>, AsideError> {
-        self.run(&self.questions, move |history, _| query::lines(history, &query)).await
+        self.run(&self.questions, move |history, _| query::lines_up_to(LARGEST, history, &query)).await
     }
 
     /// Current resources as policies are given them: what the answer begins with, and a line each.

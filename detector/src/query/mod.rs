@@ -259,6 +259,9 @@ pub enum QueryError {
     /// A row is not JSON.
     #[error("the history gave a row that is not JSON")]
     Row(#[source] serde_json::Error),
+    /// The answer is held as a whole, and there would be too much of it.
+    #[error("the answer is larger than {} MiB: ask for less, in live SQL, or export the history", .0 >> 20)]
+    TooLarge(usize),
 }
 
 impl Query {
@@ -310,21 +313,41 @@ pub fn run(history: &History, query: &Query) -> Result<Vec<Map<String, Value>>, 
 
 /// Answers a question with one JSON object a line, in the order of the columns: a tenth of what read rows take.
 pub fn lines(history: &History, query: &Query) -> Result<Vec<String>, QueryError> {
+    lines_up_to(usize::MAX, history, query)
+}
+
+/// The same, unless there are more bytes than that.
+pub(crate) fn lines_up_to(most: usize, history: &History, query: &Query) -> Result<Vec<String>, QueryError> {
     let (sql, parameters) = query.statement();
     // lines of its own: the statement may end in a comment
     let sql = format!("SELECT to_json(answer)::VARCHAR FROM (\n{sql}\n) answer");
-    texts(history, &sql, &parameters).map_err(QueryError::History)
-}
-
-fn texts(history: &History, sql: &str, parameters: &[Parameter]) -> Result<Vec<String>, HistoryError> {
-    let mut statement = history.connection().prepare(sql).tried("query")?;
-    let rows = statement.query_map(duckdb::params_from_iter(parameters), |row| row.get(0)).tried("query")?;
-    rows.collect::<duckdb::Result<_>>().tried("read")
+    let failed = QueryError::History;
+    let mut statement = history.connection().prepare(&sql).tried("query").map_err(failed)?;
+    let mut rows = statement.query(duckdb::params_from_iter(&parameters)).tried("query").map_err(failed)?;
+    let (mut lines, mut left) = (Vec::new(), most);
+    while let Some(row) = rows.next().tried("read").map_err(failed)? {
+        let line: String = row.get(0).tried("read").map_err(failed)?;
+        left = left.checked_sub(line.len()).ok_or(QueryError::TooLarge(most))?;
+        lines.push(line);
+    }
+    Ok(lines)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_has_so_many_bytes_at_most() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let history = History::open(&folder.path().join("history.duckdb")).expect("a new history");
+        let answer = lines(&history, &Query::Summary {}).expect("an answer");
+        let bytes = answer.iter().map(String::len).sum();
+        assert!(bytes > 0);
+        assert_eq!(lines_up_to(bytes, &history, &Query::Summary {}).expect("no more than that"), answer);
+        let error = lines_up_to(bytes - 1, &history, &Query::Summary {}).expect_err("it is more");
+        assert!(matches!(error, QueryError::TooLarge(most) if most == bytes - 1), "{error}");
+    }
 
     #[test]
     fn parameters_are_filled_in_once_and_in_code_alone() {
