@@ -96,6 +96,11 @@ impl Aside {
         Self { exports, ..self }
     }
 
+    /// What watches over it.
+    pub(crate) fn watchdogs(&self) -> [Arc<Watchdog>; 2] {
+        [Arc::clone(&self.questions), Arc::clone(&self.long)]
+    }
+
     /// Ends everything: detection lacks memory.
     pub(crate) fn make_room(&self) {
         self.questions.make_room();

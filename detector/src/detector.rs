@@ -111,12 +111,15 @@ impl Detector {
         Ok(())
     }
 
-    /// Keeps ended versions sorted by resource, and row groups merged, from now on, beside detection.
+    /// Keeps ended versions sorted by resource, and row groups merged, from now on, beside detection. After SQL is
+    /// served, where it is.
     pub(crate) fn keep_in_order(&mut self) -> Result<(), SetupError> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let connection = || state.history.try_clone().map_err(SetupError::History);
         self.arranger = Some(keep_arranged(connection()?, Arc::clone(&self.turn)).map_err(SetupError::Thread)?);
-        self.merger = Some(keep_merged(connection()?, Arc::clone(&self.turn)).map_err(SetupError::Thread)?);
+        let live = self.live.iter().map(|live| live.readers().watchdog());
+        let readers = self.aside.watchdogs().into_iter().chain(live).collect();
+        self.merger = Some(keep_merged(connection()?, Arc::clone(&self.turn), readers).map_err(SetupError::Thread)?);
         Ok(())
     }
 

@@ -1,25 +1,29 @@
-//! The thread that merges row groups which deleted rows have left small, while nothing is being written.
+//! The thread that merges row groups which deleted rows have left small, while nothing is being written or read.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::arranger::Turn;
 use crate::background::Background;
 use crate::store::History;
+use crate::watchdog::Watchdog;
 
 /// How long nothing must have been written.
 const QUIET: Duration = Duration::from_secs(5);
 
 /// Merges until it is dropped. Not after detection where cores are short: what is to be written waits for it.
+/// Not beside `readers`, who would share the memory with it: DuckDB gives a file up where a checkpoint finds none.
 /// `history` is a connection of its own.
-pub(crate) fn keep_merged(history: History, turn: Turn) -> std::io::Result<Background> {
+pub(crate) fn keep_merged(history: History, turn: Turn, readers: Vec<Arc<Watchdog>>) -> std::io::Result<Background> {
     Background::start("merger", move |stopped| {
         let mut written = history.written();
         while stopped.rest(QUIET) {
             let before = std::mem::replace(&mut written, history.written());
             if written == before && history.is_in_pieces() {
                 let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-                history.checkpoint();
+                if readers.iter().all(|reader| reader.is_idle()) {
+                    history.checkpoint();
+                }
             }
         }
     })

@@ -83,7 +83,6 @@ impl Watchdog {
     }
 
     /// Whether nothing runs.
-    #[cfg(test)]
     pub(crate) fn is_idle(&self) -> bool {
         self.running().all.is_empty()
     }

@@ -215,6 +215,11 @@ impl Readers {
         self.sweep();
     }
 
+    /// What watches over statements.
+    pub(crate) fn watchdog(&self) -> Arc<Watchdog> {
+        Arc::clone(&self.watchdog)
+    }
+
     /// Ends what runs: detection lacks memory.
     pub(super) fn make_room(&self) {
         self.watchdog.make_room();

@@ -88,18 +88,18 @@ impl History {
         Ok(())
     }
 
-    /// The same; it is done again later: a failure, as beside a reader, is no harm.
+    /// The same; it is done again later: a failure, as beside another transaction, is no harm.
     pub(crate) fn checkpoint(&self) {
         tell(self.merge());
     }
 }
 
-/// That a reader is in the way happens all the time. After anything else DuckDB may refuse to go on; then the next
+/// That another transaction is in the way happens all the time. After anything else DuckDB may refuse to go on; then the next
 /// statement says so.
 fn tell(done: Result<(), HistoryError>) {
     let Err(error) = done else { return };
     let error = elava_bus::cli::chain(&error);
-    if error.contains("Cannot CHECKPOINT") {
+    if error.contains("TransactionContext Error") {
         tracing::debug!(error, "no checkpoint now");
     } else {
         tracing::warn!(error, "the log could not be written into the history's file; trying again later");
