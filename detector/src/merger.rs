@@ -1,4 +1,5 @@
-//! The thread that merges row groups which deleted rows have left small, while nothing is being written or read.
+//! The thread that merges row groups which deleted rows have left small, while nothing is being written or read; and that
+//! writes the log into the file where no transaction of detection does.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -19,11 +20,17 @@ pub(crate) fn keep_merged(history: History, turn: Turn, readers: Vec<Arc<Watchdo
         let mut written = history.written();
         while stopped.rest(QUIET) {
             let before = std::mem::replace(&mut written, history.written());
-            if written == before && history.is_in_pieces() {
-                let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-                if readers.iter().all(|reader| reader.is_idle()) {
-                    history.checkpoint();
-                }
+            let merge = written == before && history.is_in_pieces();
+            if !merge && !history.has_long_log() {
+                continue;
+            }
+            let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+            if readers.iter().any(|reader| !reader.is_idle()) {
+                continue;
+            }
+            let is_usable = if merge { history.checkpoint() } else { history.write_out() };
+            if !is_usable {
+                return;
             }
         }
     })

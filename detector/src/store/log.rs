@@ -52,19 +52,24 @@ impl History {
         self.log.unmerged.load(Ordering::Relaxed) >= MANY
     }
 
+    /// Whether the log is to be written into the file.
+    pub(crate) fn has_long_log(&self) -> bool {
+        self.log.bytes() >= LONG
+    }
+
     /// A transaction was committed.
     pub(super) fn committed(&self) {
         self.log.commits.fetch_add(1, Ordering::Relaxed);
-        if self.log.bytes() >= LONG {
+        if self.has_long_log() {
             self.write_out();
         }
     }
 
     /// Writes what is in the log to the file. DuckDB refuses while a transaction is open that began before the last one
-    /// was committed: it is tried again after the next.
-    fn write_out(&self) {
+    /// was committed: it is tried again after the next. Whether the file can still be used.
+    pub(crate) fn write_out(&self) -> bool {
         let much_deleted = self.log.much_deleted.load(Ordering::Relaxed);
-        tell(if much_deleted { self.merge() } else { self.write_only() });
+        tell(if much_deleted { self.merge() } else { self.write_only() })
     }
 
     /// A checkpoint that merges nothing: DuckDB leaves that out where another connection has begun to insert or delete.
@@ -73,6 +78,22 @@ impl History {
         other.connection.execute_batch("BEGIN; DELETE FROM commits WHERE false").tried("begin a transaction of")?;
         self.connection.execute_batch("CHECKPOINT").tried("write the log into")?;
         self.log.unmerged.fetch_add(1, Ordering::Relaxed);
+        self.look()
+    }
+
+    /// A checkpoint that also merges row groups which deleted rows have left small. Whoever writes meanwhile waits. With
+    /// nothing in the log DuckDB makes none, and beside one that inserts it merges nothing.
+    fn merge(&self) -> Result<(), HistoryError> {
+        if self.log.bytes() > 0 {
+            self.connection.execute_batch("CHECKPOINT").tried("merge row groups of")?;
+            self.log.unmerged.store(0, Ordering::Relaxed);
+            self.look()?;
+        }
+        Ok(())
+    }
+
+    /// Sees how much of `current` is deleted rows.
+    fn look(&self) -> Result<(), HistoryError> {
         let sql = "SELECT count(*) < max(rowid) * 2 // 3 FROM current";
         let much_deleted: Option<bool> =
             self.connection.query_row(sql, [], |row| row.get(0)).tried("count the rows of")?;
@@ -80,30 +101,24 @@ impl History {
         Ok(())
     }
 
-    /// A checkpoint that also merges row groups which deleted rows have left small. Whoever writes meanwhile waits.
-    fn merge(&self) -> Result<(), HistoryError> {
-        self.connection.execute_batch("CHECKPOINT").tried("merge row groups of")?;
-        self.log.unmerged.store(0, Ordering::Relaxed);
-        self.log.much_deleted.store(false, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// The same; it is done again later: a failure, as beside another transaction, is no harm.
-    pub(crate) fn checkpoint(&self) {
-        tell(self.merge());
+    /// Merges row groups, or else has that done when nothing is written or read. Whether the file can still be used.
+    pub(crate) fn checkpoint(&self) -> bool {
+        self.log.unmerged.fetch_max(MANY, Ordering::Relaxed);
+        tell(self.merge())
     }
 }
 
-/// That another transaction is in the way happens all the time. After anything else DuckDB may refuse to go on; then the next
-/// statement says so.
-fn tell(done: Result<(), HistoryError>) {
-    let Err(error) = done else { return };
-    let error = elava_bus::cli::chain(&error);
-    if error.contains("TransactionContext Error") {
-        tracing::debug!(error, "no checkpoint now");
+/// That another transaction is in the way happens all the time. After anything else DuckDB may give the file up: then the
+/// next statement fails too, and detection ends. Whether it has not.
+fn tell(done: Result<(), HistoryError>) -> bool {
+    let Err(error) = done else { return true };
+    let text = elava_bus::cli::chain(&error);
+    if text.contains("TransactionContext Error") {
+        tracing::debug!(error = text, "no checkpoint now");
     } else {
-        tracing::warn!(error, "the log could not be written into the history's file; trying again later");
+        tracing::warn!(error = text, "the log could not be written into the history's file");
     }
+    !error.is_given_up()
 }
 
 #[cfg(test)]
@@ -144,6 +159,7 @@ mod tests {
         // two row groups, which would be one
         add(&history, 0, 150_000);
         history.checkpoint();
+        history.log.unmerged.store(0, Ordering::Relaxed);
         delete(&history, "resource_id % 3 = 0");
         assert_eq!(row_count(&history), (100_000, 150_000));
         fill(150_000);

@@ -127,6 +127,12 @@ impl HistoryError {
         };
         source.to_string().contains("Out of Memory Error")
     }
+
+    /// Whether DuckDB has given the file up, as after a checkpoint that failed: only opening it again helps.
+    pub(crate) fn is_given_up(&self) -> bool {
+        let Self::Sql { source, .. } = self else { return false };
+        ["database has been invalidated", "FATAL Error"].iter().any(|words| source.to_string().contains(words))
+    }
 }
 
 /// Names what was tried when a statement fails.
@@ -302,6 +308,7 @@ impl History {
         for _ in 0..DOUBTS {
             match self.commits() {
                 Ok(number) => return Ok(number),
+                Err(error) if error.is_given_up() => return Err(HistoryError::Doubt(error.into())),
                 Err(error) => tracing::warn!(
                     error = elava_bus::cli::chain(&error),
                     "whether the last transaction is committed cannot be read now"
@@ -357,5 +364,16 @@ mod tests {
             history.snapshot(|| Ok::<_, HistoryError>(())).expect(left_open);
         }
         assert_eq!(history.commits().expect("a number"), 2);
+    }
+
+    #[test]
+    fn whether_a_commit_is_stored_is_in_doubt_where_duckdb_has_given_the_file_up() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let history = History::open(&folder.path().join("history.duckdb")).expect("a new history");
+        let fail = "SET checkpoint_threshold = '1KB'; SET debug_checkpoint_abort = 'before_header'";
+        history.connection.execute_batch(fail).expect("settings");
+        let write = || history.connection.execute_batch("CREATE TABLE t AS FROM range(10_000)").tried("write");
+        let error = history.transaction(write).expect_err("its checkpoint failed");
+        assert!(matches!(error, HistoryError::Doubt(_)), "{error}");
     }
 }

@@ -1,4 +1,4 @@
 SET GLOBAL TimeZone = 'UTC';
 SET autoinstall_known_extensions = false;
--- written by checkpoints of ours (log.rs), unless these are refused for long
+-- checkpoints of ours come long before (log.rs)
 SET checkpoint_threshold = '1GB';
