@@ -37,7 +37,14 @@ pub(crate) fn keep_arranged(history: History, turn: Turn) -> std::io::Result<Bac
 /// When the history cannot be opened or written. Steps that were done stay so.
 pub fn arrange_file(path: &Path, pace: Pace, at_most: usize) -> Result<Vec<Arranged>, HistoryError> {
     let history = History::open(path)?;
-    std::iter::from_fn(|| history.arrange(pace).transpose()).take(at_most).collect()
+    let step = || {
+        // as the merger does beside a detector
+        if history.has_long_log() {
+            history.write_out();
+        }
+        history.arrange(pace).transpose()
+    };
+    std::iter::from_fn(step).take(at_most).collect()
 }
 
 fn arrange(step: impl Fn() -> Result<Option<Arranged>, HistoryError>, stopped: &Stopped) {
