@@ -90,6 +90,12 @@ impl Detector {
         Self { aside: self.aside.exporting_to(folder), ..self }
     }
 
+    /// Merges row groups in parts from now on. Before SQL is served, which lets nobody change a setting any more.
+    pub(crate) fn merge_in_parts(&self) -> Result<(), SetupError> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.history.merge_in_parts().map_err(SetupError::History)
+    }
+
     /// Serves the history for live SQL from now on; what is in other shards is asked of `peers`.
     pub fn serve_sql(&mut self, options: &LiveOptions, peers: Peers) -> Result<(), LiveError> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -17,6 +17,9 @@ const QUIET: Duration = Duration::from_secs(5);
 /// `history` is a connection of its own.
 pub(crate) fn keep_merged(history: History, turn: Turn, readers: Vec<Arc<Watchdog>>) -> std::io::Result<Background> {
     Background::start("merger", move |stopped| {
+        if !history.look_for_pieces() {
+            return;
+        }
         let mut written = history.written();
         while stopped.rest(QUIET) {
             let before = std::mem::replace(&mut written, history.written());

@@ -3,7 +3,8 @@
 //! The one that DuckDB makes by itself, with a commit, once the log is long, also merges row groups as soon as deleted
 //! rows let four of them become three: each version that ends leaves such a row in `current`. Most of a large estate was
 //! compressed anew once in 75,000 changes, while detection waited. So after a commit only what is new is written, and row
-//! groups are merged when nothing else is, or once a third of what `current` takes is deleted rows.
+//! groups are merged when nothing else is, or once half of what `current` takes is deleted rows; where others wait for
+//! that, a part at a time.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -12,8 +13,11 @@ use super::{History, HistoryError, Tried};
 
 /// How long the log may become. Each checkpoint writes what was begun of row groups again: fewer, larger ones.
 const LONG: u64 = 64 << 20;
-/// After so many checkpoints that merge nothing there is something to merge.
+/// After so many checkpoints that merge nothing there is something to merge. About as many, of a full log each, fill a
+/// row group.
 const MANY: u32 = 8;
+/// Rows of a row group of DuckDB.
+const ROW_GROUP: u64 = 122_880;
 
 /// The log of one file, whatever connections write to it.
 #[derive(Debug, Default)]
@@ -24,8 +28,26 @@ pub(super) struct Log {
     commits: AtomicU64,
     /// Checkpoints since row groups were merged.
     unmerged: AtomicU32,
-    /// A third of the rows that `current` takes room for was deleted when the last checkpoint was made.
+    /// Half of the rows that `current` takes room for was deleted when the last checkpoint was made.
     much_deleted: AtomicBool,
+    /// A quarter was, of `current` or `closed`, or the last merging left less room taken: more may.
+    some_deleted: AtomicBool,
+}
+
+/// What a table takes.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    rows: u64,
+    /// Of so many rows, deleted ones included.
+    all: u64,
+}
+
+impl Room {
+    /// Whether one row in so many is deleted, and so many are that a row group less can hold the rest.
+    fn is_deleted(self, one_in: u64) -> bool {
+        let deleted = self.all.saturating_sub(self.rows);
+        deleted >= ROW_GROUP && deleted * one_in >= self.all
+    }
 }
 
 impl Log {
@@ -49,7 +71,13 @@ impl History {
 
     /// Whether merging row groups may be worth the while.
     pub(crate) fn is_in_pieces(&self) -> bool {
-        self.log.unmerged.load(Ordering::Relaxed) >= MANY
+        self.log.unmerged.load(Ordering::Relaxed) >= MANY || self.log.some_deleted.load(Ordering::Relaxed)
+    }
+
+    /// From now on a checkpoint merges, of each table, the first row groups that can be, into three at most, and the next
+    /// one goes on. So whoever writes meanwhile does not wait the longer the more resources there are.
+    pub(crate) fn merge_in_parts(&self) -> Result<(), HistoryError> {
+        self.connection.execute_batch("SET GLOBAL max_vacuum_tasks = 1").tried("limit what is merged at once in")
     }
 
     /// Whether the log is to be written into the file.
@@ -78,30 +106,43 @@ impl History {
         other.connection.execute_batch("BEGIN; DELETE FROM commits WHERE false").tried("begin a transaction of")?;
         self.connection.execute_batch("CHECKPOINT").tried("write the log into")?;
         self.log.unmerged.fetch_add(1, Ordering::Relaxed);
-        self.look()
+        self.look().map(drop)
     }
 
     /// A checkpoint that also merges row groups which deleted rows have left small. Whoever writes meanwhile waits. With
     /// nothing in the log DuckDB makes none, and beside one that inserts it merges nothing.
     fn merge(&self) -> Result<(), HistoryError> {
         if self.log.bytes() > 0 {
+            let before = self.look()?;
             self.connection.execute_batch("CHECKPOINT").tried("merge row groups of")?;
-            self.log.unmerged.store(0, Ordering::Relaxed);
-            self.look()?;
+            let log = &self.log;
+            log.unmerged.store(log.unmerged.load(Ordering::Relaxed).saturating_sub(MANY), Ordering::Relaxed);
+            let after = self.look()?;
+            log.some_deleted.store(after < before, Ordering::Relaxed);
         }
         Ok(())
     }
 
-    /// Sees how much of `current` is deleted rows.
-    fn look(&self) -> Result<(), HistoryError> {
-        let sql = "SELECT count(*) < max(rowid) * 2 // 3 FROM current";
-        let much_deleted: Option<bool> =
-            self.connection.query_row(sql, [], |row| row.get(0)).tried("count the rows of")?;
-        self.log.much_deleted.store(much_deleted == Some(true), Ordering::Relaxed);
-        Ok(())
+    /// Finds out whether there is something to merge that was left so when the file was closed. Whether it can be used.
+    pub(crate) fn look_for_pieces(&self) -> bool {
+        tell(self.look().map(drop))
     }
 
-    /// Merges row groups, or else has that done when nothing is written or read. Whether the file can still be used.
+    /// Sees how much is deleted rows, and how many rows there is room for in all.
+    fn look(&self) -> Result<u64, HistoryError> {
+        let room = |table| {
+            let sql = format!("SELECT count(*), coalesce(max(rowid) + 1, 0) FROM {table}");
+            let room = self.connection.query_row(&sql, [], |row| Ok(Room { rows: row.get(0)?, all: row.get(1)? }));
+            room.tried("count the rows of")
+        };
+        let (current, closed) = (room("current")?, room("closed")?);
+        self.log.much_deleted.store(current.is_deleted(2), Ordering::Relaxed);
+        self.log.some_deleted.fetch_or(current.is_deleted(4) || closed.is_deleted(4), Ordering::Relaxed);
+        Ok(current.all + closed.all)
+    }
+
+    /// Merges row groups, or else has that done when nothing is written or read, which also does what this leaves. Whether
+    /// the file can still be used.
     pub(crate) fn checkpoint(&self) -> bool {
         self.log.unmerged.fetch_max(MANY, Ordering::Relaxed);
         tell(self.merge())
@@ -132,11 +173,16 @@ mod tests {
 
     /// Adds so many resources of a kilobyte; as a transaction, which then may write the log into the file.
     fn add(history: &History, first: u32, many: u32) {
+        add_of(1000, history, first, many);
+    }
+
+    /// The same, of so many bytes.
+    fn add_of(bytes: u32, history: &History, first: u32, many: u32) {
         let sql = format!(
             "INSERT INTO current BY NAME
             SELECT i AS resource_id, i AS version, 'aws' AS provider, '1' AS account, 'r' AS region, 'ec2:vpc' AS type,
                 'aws/1/r/ec2:vpc' AS scope, i::VARCHAR AS local_id, false AS tags_carried,
-                to_json(repeat('a', 1000)) AS attributes, utc(0) AS valid_from, utc(0) AS first_seen, utc(0) AS last_seen
+                to_json(repeat('a', {bytes})) AS attributes, utc(0) AS valid_from, utc(0) AS first_seen, utc(0) AS last_seen
             FROM range({first}, {first} + {many}) r(i)"
         );
         history.transaction(|| history.connection().execute_batch(&sql).tried("write")).expect("rows");
@@ -170,20 +216,48 @@ mod tests {
         history.log.unmerged.store(MANY, Ordering::Relaxed);
         assert!(history.is_in_pieces());
         history.checkpoint();
-        assert!(!history.is_in_pieces());
         assert_eq!(row_count(&history), (170_000, 170_000));
+        assert_eq!(history.log.unmerged.load(Ordering::Relaxed), 0);
 
-        delete(&history, "resource_id >= 150_000 OR resource_id % 2 = 0");
+        delete(&history, "resource_id < 150_000");
         fill(1_000_000);
         assert!(is_written_out());
-        assert_eq!(row_count(&history), (120_000, 240_000), "it is seen now");
+        assert_eq!(row_count(&history), (140_000, 240_000));
+        delete(&history, "resource_id < 1_000_000");
         fill(2_000_000);
         assert!(is_written_out());
-        assert_eq!(row_count(&history), (190_000, 190_000));
+        assert_eq!(row_count(&history), (140_000, 310_000), "it is seen now");
+        fill(3_000_000);
+        assert!(is_written_out());
+        assert_eq!(row_count(&history), (210_000, 210_000));
 
         drop(history);
         let history = History::open(&path).expect("the same history");
-        assert_eq!(row_count(&history).0, 190_000);
+        assert_eq!(row_count(&history).0, 210_000);
+    }
+
+    #[test]
+    fn row_groups_are_merged_in_parts_until_there_are_no_fewer() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let history = History::open(&folder.path().join("history.duckdb")).expect("a new history");
+        history.merge_in_parts().expect("a setting");
+        let row_group = 122_880;
+        (0..4).for_each(|part| add_of(1, &history, part * row_group, row_group));
+        delete(&history, "resource_id % 2 = 0");
+        history.checkpoint();
+        assert_eq!(row_count(&history), (245_760, 368_640), "two into one");
+        // as after a start
+        history.log.some_deleted.store(false, Ordering::Relaxed);
+        assert!(history.look_for_pieces());
+        let next = || {
+            assert!(history.is_in_pieces());
+            add_of(1, &history, 1_000_000, 1);
+            history.checkpoint();
+            row_count(&history)
+        };
+        assert_eq!(next(), (245_761, 245_761));
+        assert_eq!(next(), (245_762, 245_762));
+        assert!(!history.is_in_pieces());
     }
 
     #[test]
