@@ -7,11 +7,8 @@ use chrono::TimeDelta;
 use elava_schemas::Timestamp;
 use elava_schemas::config::RetentionRule;
 
-use crate::store::{DayPlan, FileBytes, History, HistoryError, TypeCount};
+use crate::store::{DayPlan, FileBytes, History, HistoryError, ROW_GROUP, TypeCount};
 
-/// DuckDB merges what is left of row groups (of so many rows) when it writes a checkpoint. After so many removed
-/// versions one is asked for, so that none has much to do.
-const ROW_GROUP: u64 = 122_880;
 const DAY: TimeDelta = TimeDelta::days(1);
 
 /// A rule that thins, as the statements take it.
@@ -100,6 +97,7 @@ impl Run {
 
     /// Does the next step; `None` when nothing is left to do.
     pub(crate) fn step(&mut self, history: &History) -> Result<Option<Step>, HistoryError> {
+        // DuckDB merges what is left of row groups when it writes a checkpoint: asked for so often, none has much to do
         if self.unmerged >= ROW_GROUP {
             return Ok(Some(self.merge(history)));
         }

@@ -17,7 +17,7 @@ const LONG: u64 = 64 << 20;
 /// row group.
 const MANY: u32 = 8;
 /// Rows of a row group of DuckDB.
-const ROW_GROUP: u64 = 122_880;
+pub(crate) const ROW_GROUP: u64 = 122_880;
 
 /// The log of one file, whatever connections write to it.
 #[derive(Debug, Default)]

@@ -23,6 +23,7 @@ use crate::shard::{Shard, shards_of};
 pub(crate) use divide::Place;
 pub use lives::{Arranged, Pace};
 use log::Log;
+pub(crate) use log::ROW_GROUP;
 pub(crate) use migrate::definitions;
 pub(crate) use records::{Records, StoredViolation};
 pub(crate) use thin::{DayPlan, FileBytes, TypeCount};
