@@ -23,8 +23,8 @@ pub(super) fn about(past: &Past) -> Vec<Question> {
 }
 
 /// While nothing is written.
-pub(super) async fn quiet(access: &Access, past: &Past) -> anyhow::Result<()> {
-    eprintln!("history: asking, nothing is written");
+pub(super) async fn quiet(access: &Access, past: &Past, when: &str) -> anyhow::Result<()> {
+    eprintln!("history: asking, nothing is written ({when})");
     let (access, questions) = (access.clone(), about(past));
     let samples = tokio::task::spawn_blocking(move || {
         let mut rounds = 0;
@@ -34,7 +34,7 @@ pub(super) async fn quiet(access: &Access, past: &Past) -> anyhow::Result<()> {
         };
         repeat(&access, &questions, more, || true)
     });
-    print("quiet", &about(past), samples.await??)
+    print(when, &about(past), samples.await??)
 }
 
 /// Asks all of them in turn for as long as `more` says so. An answer counts where `counts` says so before and after it.

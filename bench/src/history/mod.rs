@@ -41,8 +41,9 @@ pub async fn run(programs: &Programs, options: &Options) -> anyhow::Result<()> {
     if let Some(scans) = options.compare {
         return ingest::compare(&mut session, &past, scans).await;
     }
-    asking::quiet(&access, &past).await?;
+    asking::quiet(&access, &past, "quiet").await?;
     let rows_per_page = ingest::run(&mut session, &access, &past).await?;
+    asking::quiet(&access, &past, "after").await?;
     after::rebuild(&session, programs, rows_per_page).await?;
     for stage in &mut session.stages {
         let peak = stage.usage()?.peak as f64 / 1e6;

@@ -52,6 +52,8 @@ pub(super) fn questions(keys: &[String], changing: &str, account: &str, now: &st
         ),
         ask("account", 1000.0, made(&format!("FROM resources_at({week}) WHERE account = '{account}'"))),
         look("changes.rows", made(&format!("SELECT key, change, diff, details FROM changes_since({day})"))),
+        // what any statement takes
+        look("nothing", "SELECT 1 AS n".to_owned()),
         look("cost", format!("SELECT type, sum(monthly_cost_usd) AS usd FROM resources_at({week}) GROUP BY ALL")),
     ]
 }
