@@ -57,6 +57,11 @@ fn arrange(step: impl Fn() -> Result<Option<Arranged>, HistoryError>, stopped: &
                 tracing::debug!(?done, "ended versions arranged");
                 begun.elapsed()
             }
+            // detection ends too, with the next thing that it writes
+            Err(error) if error.is_given_up() => {
+                tracing::error!(error = chain(&error), "ended versions could not be arranged");
+                return;
+            }
             Err(error) => {
                 tracing::warn!(error = chain(&error), "ended versions could not be arranged; trying again later");
                 AFTER_FAILURE

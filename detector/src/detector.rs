@@ -278,12 +278,15 @@ fn consumes(kind: Kind) -> Consumes {
 fn failure(error: HistoryError) -> Failure {
     match &error {
         HistoryError::Sql { source, .. } if is_about_data(&source.to_string()) => Failure::Poison(error.into()),
-        HistoryError::Sql { .. } if error.is_given_up() => Failure::Fatal(error.into()),
-        HistoryError::Sql { .. } | HistoryError::Open { .. } => Failure::Unavailable(error.into()),
+        _ if error.is_given_up() => Failure::Fatal(error.into()),
+        HistoryError::Sql { .. } | HistoryError::Open { .. } | HistoryError::NoRoom => {
+            Failure::Unavailable(error.into())
+        }
         HistoryError::Wrong { .. } | HistoryError::Missing { .. } | HistoryError::Panicked { .. } => {
             Failure::Poison(error.into())
         }
         HistoryError::Doubt(_)
+        | HistoryError::Unusable(_)
         | HistoryError::Newer { .. }
         | HistoryError::Older { .. }
         | HistoryError::Migrate { .. }

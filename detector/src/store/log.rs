@@ -8,6 +8,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{History, HistoryError, Tried};
 
@@ -32,6 +33,21 @@ pub(super) struct Log {
     much_deleted: AtomicBool,
     /// A quarter was, of `current` or `closed`, or the last merging left less room taken: more may.
     some_deleted: AtomicBool,
+    /// Held by whoever commits or makes a checkpoint. Set once nothing may be written any more.
+    given_up: Mutex<bool>,
+    /// Held by whoever needs a good part of DuckDB's memory for a while: a step of sorting, a checkpoint, a commit of
+    /// detection's.
+    memory: Mutex<()>,
+}
+
+/// Nobody else writes meanwhile.
+pub(super) struct Writing<'a>(MutexGuard<'a, bool>);
+
+impl Writing<'_> {
+    /// Nobody does from now on.
+    pub(super) fn give_up(&mut self) {
+        *self.0 = true;
+    }
 }
 
 /// What a table takes.
@@ -56,6 +72,17 @@ impl Log {
         let mut path = file.as_os_str().to_owned();
         path.push(".wal");
         Self { path: Some(path.into()), ..Self::default() }
+    }
+
+    /// Waits until nobody else commits or makes a checkpoint.
+    pub(super) fn writing(&self) -> Result<Writing<'_>, HistoryError> {
+        let given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        if *given_up { Err(HistoryError::Unusable(None)) } else { Ok(Writing(given_up)) }
+    }
+
+    /// Waits until nobody else needs much memory.
+    pub(super) fn much_memory(&self) -> MutexGuard<'_, ()> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn bytes(&self) -> u64 {
@@ -102,6 +129,8 @@ impl History {
 
     /// A checkpoint that merges nothing: DuckDB leaves that out where another connection has begun to insert or delete.
     fn write_only(&self) -> Result<(), HistoryError> {
+        let _memory = self.log.much_memory();
+        let _writing = self.log.writing()?;
         let other = self.try_clone()?;
         other.connection.execute_batch("BEGIN; DELETE FROM commits WHERE false").tried("begin a transaction of")?;
         self.connection.execute_batch("CHECKPOINT").tried("write the log into")?;
@@ -113,6 +142,8 @@ impl History {
     /// nothing in the log DuckDB makes none, and beside one that inserts it merges nothing.
     fn merge(&self) -> Result<(), HistoryError> {
         if self.log.bytes() > 0 {
+            let _memory = self.log.much_memory();
+            let _writing = self.log.writing()?;
             let before = self.look()?;
             self.connection.execute_batch("CHECKPOINT").tried("merge row groups of")?;
             let log = &self.log;
@@ -178,6 +209,10 @@ mod tests {
 
     /// The same, of so many bytes.
     fn add_of(bytes: u32, history: &History, first: u32, many: u32) {
+        history.transaction(|| insert(bytes, history, first, many)).expect("rows");
+    }
+
+    fn insert(bytes: u32, history: &History, first: u32, many: u32) -> Result<(), HistoryError> {
         let sql = format!(
             "INSERT INTO current BY NAME
             SELECT i AS resource_id, i AS version, 'aws' AS provider, '1' AS account, 'r' AS region, 'ec2:vpc' AS type,
@@ -185,12 +220,74 @@ mod tests {
                 to_json(repeat('a', {bytes})) AS attributes, utc(0) AS valid_from, utc(0) AS first_seen, utc(0) AS last_seen
             FROM range({first}, {first} + {many}) r(i)"
         );
-        history.transaction(|| history.connection().execute_batch(&sql).tried("write")).expect("rows");
+        history.connection().execute_batch(&sql).tried("write")
     }
 
     fn delete(history: &History, rows: &str) {
         let sql = format!("DELETE FROM current WHERE {rows}");
         history.transaction(|| history.connection().execute_batch(&sql).tried("write")).expect("fewer rows");
+    }
+
+    /// A commit that fails half-way through its rows, which DuckDB then has in its tables without counting them.
+    #[test]
+    fn nothing_is_written_once_a_commit_has_failed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("history.duckdb");
+        let history = History::open(&path).expect("a new history");
+        let beside = history.try_clone().expect("another connection");
+        let set = |sql: &str| beside.connection().execute_batch(sql).expect("a setting");
+        add(&history, 0, 10_000);
+        let (commits, rows) = (history.commits().expect("a number"), row_count(&history));
+        // a commit that cannot put other blocks on disk to have room for its own
+        set("SET GLOBAL temp_directory = ''");
+        let fail = || {
+            insert(1000, &history, 10_000, 40_000)?;
+            // as little as is possible
+            let limit = |mb| beside.connection().execute_batch(&format!("SET GLOBAL memory_limit = '{mb}MB'"));
+            let taken = (1..50).map(|step| 256 - 5 * step).find(|mb| limit(*mb).is_err());
+            limit(taken.expect("rows take memory") + 15).tried("limit")
+        };
+        let error = history.transaction(fail).expect_err("there is no room for its rows");
+        assert!(matches!(error, HistoryError::Unusable(Some(_))), "{error:?} {}", history.memory_in_words());
+        set("SET GLOBAL memory_limit = '256MB'");
+
+        for connection in [&history, &beside] {
+            let error = connection.transaction(|| insert(1, connection, 20_000, 1)).expect_err("as before");
+            assert!(error.is_given_up(), "{error:?}");
+            assert!(!connection.checkpoint());
+            assert!(!connection.write_out());
+        }
+        drop((history, beside));
+        let history = History::open(&path).expect("the same history");
+        assert_eq!((history.commits().expect("a number"), row_count(&history)), (commits, rows));
+        add(&history, 10_000, 40_000);
+        let wrong = "SELECT count(*) FROM current WHERE local_id <> resource_id::VARCHAR OR version <> resource_id";
+        let wrong: u64 = history.connection().query_row(wrong, [], |row| row.get(0)).expect("a count");
+        assert_eq!((row_count(&history).0, wrong), (50_000, 0));
+    }
+
+    #[test]
+    fn nothing_is_committed_where_there_may_be_no_memory_for_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let history = History::open(&folder.path().join("history.duckdb")).expect("a new history");
+        let beside = history.try_clone().expect("another connection");
+        // what aggregates hold is not put on disk while the statement lasts
+        let hold = "SELECT i % 4000 AS k, list(i) FROM range(4_000_000) r(i) GROUP BY k";
+        let mut statement = beside.connection().prepare(hold).expect("a statement");
+        let mut held = statement.stream_arrow([]).expect("rows");
+        held.next().expect("some rows");
+        let taken = "SELECT sum(memory_usage_bytes) FROM duckdb_memory() WHERE tag = 'ALLOCATOR'";
+        let taken: u64 = history.connection().query_row(taken, [], |row| row.get(0)).expect("a sum");
+        let limit = format!("SET GLOBAL memory_limit = '{} bytes'", taken * 5 / 4);
+        history.connection().execute_batch(&limit).expect("a limit");
+        let error = history.transaction(|| insert(1, &history, 0, 1)).expect_err("no room");
+        assert!(error.is_lack_of_memory(), "{error:?}");
+        drop(held);
+        drop(statement);
+        drop(beside);
+        let stored = history.transaction(|| insert(1, &history, 0, 1));
+        assert!(stored.is_ok(), "{stored:?} {}", history.memory_in_words());
+        assert_eq!(row_count(&history).0, 1);
     }
 
     #[test]

@@ -93,6 +93,10 @@ pub enum HistoryError {
     /// A commit failed, and whether it did all the same cannot be found out: only opening the file again tells.
     #[error("it is not known whether the last transaction is in the history")]
     Doubt(#[source] Box<Self>),
+    /// A commit failed. What it has put into tables by then DuckDB does not take out again, and would write beside: it is
+    /// used no more, and the file, opened again, is as it was before.
+    #[error("a transaction could not be committed: the history has to be opened again")]
+    Unusable(#[source] Option<duckdb::Error>),
     /// No thread to watch over what is asked of it.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
@@ -104,6 +108,9 @@ pub enum HistoryError {
         /// As it is stored.
         text: String,
     },
+    /// Hardly any of DuckDB's memory is free, and a commit must not be left without.
+    #[error("nothing is committed to the history while hardly any of DuckDB's memory is free")]
+    NoRoom,
     /// A defect of ours, met in one batch; nothing of the batch is stored.
     #[error("panicked: {text}")]
     Panicked {
@@ -123,16 +130,25 @@ pub enum HistoryError {
 impl HistoryError {
     /// Whether DuckDB has found no memory; readers may have it.
     pub(crate) fn is_lack_of_memory(&self) -> bool {
-        let (Self::Sql { source, .. } | Self::Open { source, .. } | Self::Migrate { source, .. }) = self else {
-            return false;
-        };
-        source.to_string().contains("Out of Memory Error")
+        match self {
+            Self::NoRoom => true,
+            Self::Sql { source, .. } | Self::Open { source, .. } | Self::Migrate { source, .. } => {
+                source.to_string().contains("Out of Memory Error")
+            }
+            _ => false,
+        }
     }
 
-    /// Whether DuckDB has given the file up, as after a checkpoint that failed: only opening it again helps.
+    /// Whether only opening the file again helps: a commit has failed, or DuckDB has given it up, as after a checkpoint that
+    /// did.
     pub(crate) fn is_given_up(&self) -> bool {
-        let Self::Sql { source, .. } = self else { return false };
-        ["database has been invalidated", "FATAL Error"].iter().any(|words| source.to_string().contains(words))
+        match self {
+            Self::Unusable(_) => true,
+            Self::Sql { source, .. } => {
+                ["database has been invalidated", "FATAL Error"].iter().any(|words| source.to_string().contains(words))
+            }
+            _ => false,
+        }
     }
 }
 
@@ -244,41 +260,101 @@ impl History {
         let (number, value) = match result {
             Ok(done) => done,
             Err(error) => {
+                self.tell_of_memory(&error);
                 self.roll_back();
                 return Err(error);
             }
         };
-        let Err(error) = self.connection.execute_batch("COMMIT") else {
-            self.committed();
-            return Ok(value);
-        };
-        self.roll_back();
-        // DuckDB also says so when only the checkpoint after the commit has failed, for want of memory
-        // or disk. Doing the work again would do it twice.
-        if self.commits_in_doubt()? == number {
-            tracing::warn!(%error, "committed; the checkpoint after it failed and will be tried again");
-            return Ok(value);
-        }
-        Err(error).tried("commit to")
+        // a step of sorting ends soon
+        let memory = self.log.much_memory();
+        self.commit(|| Ok(self.commits_in_doubt()? == number))?;
+        drop(memory);
+        self.committed();
+        Ok(value)
     }
 
     /// Runs `work` on one moment of the history, which it does not change.
     pub(crate) fn snapshot<T, E: From<HistoryError>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        self.uncounted(work)
+        self.begun(work, || self.connection.execute_batch("COMMIT").tried("end a transaction of"))
     }
 
-    /// Runs `work` in one transaction that changes nothing but what is derived, if anything: what its commit says is not
-    /// doubted, and exports need not know of it.
-    fn uncounted<T, E: From<HistoryError>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    /// Runs `work` in one transaction that changes nothing but what is derived: exports need not know of it.
+    fn uncounted<T>(&self, work: impl FnOnce() -> Result<T, HistoryError>) -> Result<T, HistoryError> {
+        let work = || work().inspect_err(|error| self.tell_of_memory(error));
+        self.begun(work, || self.commit(|| Ok(false)))
+    }
+
+    fn begun<T, E: From<HistoryError>>(
+        &self,
+        work: impl FnOnce() -> Result<T, E>,
+        end: impl FnOnce() -> Result<(), HistoryError>,
+    ) -> Result<T, E> {
         self.begin().tried("begin a transaction of")?;
         let done = work().and_then(|value| {
-            self.connection.execute_batch("COMMIT").tried("end a transaction of")?;
+            end()?;
             Ok(value)
         });
         if done.is_err() {
             self.roll_back();
         }
         done
+    }
+
+    /// Ends a transaction that has changed something. Where that fails, `is_stored` says whether it is stored all the same.
+    ///
+    /// For want of memory it can fail half-way through the rows. DuckDB 1.5.5 leaves those where they are
+    /// (`LocalTableStorage::AppendToTable` in its source): the next ones are put behind them, and read in their place. So
+    /// nothing is written after that, by no connection, not even when the file is closed; and nothing is begun for which
+    /// there may be no memory.
+    fn commit(&self, is_stored: impl FnOnce() -> Result<bool, HistoryError>) -> Result<(), HistoryError> {
+        let begin = || {
+            let writing = self.log.writing()?;
+            if self.has_room() { Ok(writing) } else { Err(HistoryError::NoRoom) }
+        };
+        let mut writing = begin().inspect_err(|error| {
+            self.tell_of_memory(error);
+            self.roll_back();
+        })?;
+        let Err(error) = self.connection.execute_batch("COMMIT") else { return Ok(()) };
+        tracing::warn!(%error, memory = self.memory_in_words(), "a transaction could not be committed");
+        self.roll_back();
+        // DuckDB also says so when only the checkpoint after the commit has failed, for want of memory
+        // or disk. Doing the work again would do it twice.
+        let failed = match is_stored() {
+            Ok(true) => {
+                tracing::warn!(%error, "committed; the checkpoint after it failed and will be tried again");
+                return Ok(());
+            }
+            Ok(false) => HistoryError::Unusable(Some(error)),
+            Err(doubt) => doubt,
+        };
+        writing.give_up();
+        if let Err(error) = self.connection.execute_batch("PRAGMA disable_checkpoint_on_shutdown") {
+            // it has given the file up itself, and writes nothing
+            tracing::debug!(%error, "what DuckDB does when it closes the file cannot be set");
+        }
+        Err(failed)
+    }
+
+    /// Whether enough of DuckDB's memory is free, or would be of blocks that can be read again. It is not where there is none
+    /// to find that out.
+    fn has_room(&self) -> bool {
+        self.connection.query_row(include_str!("room.sql"), [], |row| row.get(0)).unwrap_or(false)
+    }
+
+    /// Says what DuckDB's memory is taken for, where there was none.
+    fn tell_of_memory(&self, error: &HistoryError) {
+        if error.is_lack_of_memory() {
+            tracing::warn!(memory = self.memory_in_words(), "DuckDB has found no memory");
+        }
+    }
+
+    fn memory_in_words(&self) -> String {
+        // a connection of its own: nothing more is answered in a transaction that has failed
+        let other = self.connection.try_clone();
+        let said = other
+            .and_then(|other| other.query_row(include_str!("memory.sql"), [], |row| row.get::<_, Option<String>>(0)));
+        said.ok().flatten().unwrap_or_default()
     }
 
     /// Begins a transaction; where one was left open, for which there was no memory to begin it or to end it, ends that.

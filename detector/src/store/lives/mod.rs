@@ -88,6 +88,7 @@ pub(super) fn define(connection: &Connection) -> duckdb::Result<()> {
 impl History {
     /// Does the next step; `None` when nothing is to be done.
     pub(crate) fn arrange(&self, pace: Pace) -> Result<Option<Arranged>, HistoryError> {
+        let _memory = self.log.much_memory();
         self.uncounted(|| self.step(pace))
     }
 

@@ -10,6 +10,9 @@ use crate::harness::{SOURCE, seen};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
+/// Of a page: so many that a commit wants memory too.
+const ROWS: u32 = 200;
+
 /// How slow a machine may be, in limits.
 const BUSY: u32 = 12;
 
@@ -36,8 +39,11 @@ fn detect_while(sql: &str) -> Meanwhile {
     while !waiting.is_finished() {
         meanwhile.sent += 1;
         let begun = Instant::now();
-        let id = format!("i-1{}", meanwhile.sent);
-        let pages = vec![served.bench.page(&[seen(None, &id, json!({"tags": {"Owner": id.clone()}}))])];
+        let row = |number: u32| {
+            let id = format!("i-{}-{number}", meanwhile.sent);
+            seen(None, &id, json!({"tags": {"Owner": id.clone()}, "attributes": {"Text": "text".repeat(500)}}))
+        };
+        let pages = vec![served.bench.page(&(0..ROWS).map(row).collect::<Vec<_>>())];
         let batch = Batch { source: SOURCE, pages };
         while let Err(error) = served.bench.block(served.bench.stage().handle(&batch)) {
             assert!(matches!(error, Failure::Unavailable(_)), "{sql}: {error:?}");
@@ -48,8 +54,10 @@ fn detect_while(sql: &str) -> Meanwhile {
     }
     meanwhile.took = asked.elapsed();
     meanwhile.error = waiting.join().expect("it waited");
-    let count = served.client().sql("SELECT count(*) FROM elava.resources");
-    assert_eq!(count, Ok(json!([[meanwhile.sent + 2]])), "{sql}");
+    let (all, right) = (ROWS * meanwhile.sent + 2, ROWS * meanwhile.sent);
+    let count = "SELECT count(*), count(*) FILTER (tags['Owner'] = id AND (attributes->>'Text') = repeat('text', 500))
+        FROM elava.resources";
+    assert_eq!(served.client().sql(count), Ok(json!([[all, right]])), "{sql}");
     meanwhile
 }
 
