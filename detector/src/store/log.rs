@@ -74,6 +74,12 @@ impl Log {
         Self { path: Some(path.into()), ..Self::default() }
     }
 
+    /// Whether it could not be written, as on a full disk: DuckDB names the file, wherever it is seen from.
+    pub(super) fn is_what_failed(&self, error: &duckdb::Error) -> bool {
+        let name = self.path.as_ref().and_then(|path| path.file_name());
+        name.is_some_and(|name| error.to_string().contains(&format!("/{}\"", name.display())))
+    }
+
     /// Waits until nobody else commits or makes a checkpoint.
     pub(super) fn writing(&self) -> Result<Writing<'_>, HistoryError> {
         let given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);

@@ -325,6 +325,8 @@ impl History {
                 tracing::warn!(%error, "committed; the checkpoint after it failed and will be tried again");
                 return Ok(());
             }
+            // every row was in its table by then, and DuckDB has taken them out again
+            Ok(false) if self.log.is_what_failed(&error) => return Err(error).tried("commit to"),
             Ok(false) => HistoryError::Unusable(Some(error)),
             Err(doubt) => doubt,
         };
