@@ -17,8 +17,11 @@ use crate::session::Session;
 
 /// How many ask at once.
 const ANALYSTS: usize = 4;
-/// By how many scans anything is measured: a heavy statement more or less makes a difference to one.
-const RATED: usize = 3;
+/// How many scans are ingested while one asks.
+const ASKED: usize = 5;
+/// By how many scans each, in turns, it is measured what those who ask cost: a heavy statement more or less, or the
+/// detector's own work in the background, makes a difference to one.
+const RATED: usize = 5;
 /// A lease has ended after so long, by far.
 const LEASE_TTL: Duration = Duration::from_secs(5);
 /// How long one thinks between two questions.
@@ -43,14 +46,10 @@ pub(super) async fn run(session: &mut Session, access: &Access, past: &Past) -> 
     let mut scans = Scans { past, made: 0 };
     compare_unchanged(session, past, &mut scans, 2).await?;
 
-    eprintln!("history: ingesting, nobody asks");
-    let alone = rate(session, past, &mut scans, "alone").await?;
-    Figure::new("history.ingest.alone", alone, "rows/s").print()?;
-
     eprintln!("history: ingesting, one asks");
     let ingesting = Arc::new(AtomicBool::new(false));
     let asked = asking(access, past, &ingesting);
-    for number in 0..RATED {
+    for number in 0..ASKED {
         let pages = scans.next(true);
         make_room(session).await?;
         ingesting.store(true, Ordering::Relaxed);
@@ -59,27 +58,30 @@ pub(super) async fn run(session: &mut Session, access: &Access, past: &Past) -> 
     }
     print("ingesting", &about(past), asked.end().await?)?;
 
-    eprintln!("history: ingesting, {ANALYSTS} ask");
-    let analysts: Vec<_> = (0..ANALYSTS).map(|number| thinking(access, past, number)).collect();
-    let among = rate(session, past, &mut scans, "analysts").await?;
-    let mut answers = 0;
-    for analyst in analysts {
-        answers += analyst.end().await?;
+    let (mut alone, mut among, mut answers) = (0.0, 0.0, 0);
+    for round in 0..RATED {
+        eprintln!("history: ingesting, nobody asks, then {ANALYSTS} do ({} of {RATED})", round + 1);
+        alone += ingest(session, &mut scans, &format!("alone-{round}")).await?;
+        let analysts: Vec<_> = (0..ANALYSTS).map(|number| thinking(access, past, round, number)).collect();
+        among += ingest(session, &mut scans, &format!("analysts-{round}")).await?;
+        for analyst in analysts {
+            answers += analyst.end().await?;
+        }
     }
-    Figure::new("history.ingest.among_analysts", among, "rows/s").against(alone, "nobody asks").print()?;
+    let rate = |seconds: f64| (RATED * past.resources) as f64 / seconds;
+    Figure::new("history.ingest.alone", rate(alone), "rows/s").print()?;
+    Figure::new("history.ingest.among_analysts", rate(among), "rows/s").against(rate(alone), "nobody asks").print()?;
     Figure::new("history.ingest.answers", answers as f64, "answers").print()?;
     Ok(past.resources as f64 / scans.next(false).len() as f64)
 }
 
-/// Ingests scans with 1 % changed: rows a second, from the first publish of each until it is acknowledged.
-async fn rate(session: &mut Session, past: &Past, scans: &mut Scans<'_>, name: &str) -> anyhow::Result<f64> {
-    let mut seconds = 0.0;
-    for number in 0..RATED {
-        let pages = scans.next(true);
-        make_room(session).await?;
-        seconds += session.flow(&pages, &format!("{name}-{number}")).await?.stages[0];
-    }
-    Ok((RATED * past.resources) as f64 / seconds)
+/// Ingests a scan with 1 % changed: seconds from its first publish until it is acknowledged.
+async fn ingest(session: &mut Session, scans: &mut Scans<'_>, name: &str) -> anyhow::Result<f64> {
+    let pages = scans.next(true);
+    make_room(session).await?;
+    let seconds = session.flow(&pages, name).await?.stages[0];
+    eprintln!("history: {name}: {seconds:.1} s");
+    Ok(seconds)
 }
 
 /// Only compares unchanged scans.
@@ -161,18 +163,18 @@ fn asking(access: &Access, past: &Past, ingesting: &Arc<AtomicBool>) -> Analyst<
     })
 }
 
-/// Thinks between two questions, and begins with another one than others do.
-fn thinking(access: &Access, past: &Past, number: usize) -> Analyst<usize> {
+/// Thinks between two questions, and begins with another one than others do, and than in other rounds.
+fn thinking(access: &Access, past: &Past, round: usize, number: usize) -> Analyst<usize> {
     let (access, questions) = (access.clone(), about(past));
     Analyst::begin(move |told| {
         let source = access.connect()?;
         let mut answers = 0;
-        for nth in number * questions.len() / ANALYSTS.. {
+        for nth in (RATED * number + round) * questions.len() / (RATED * ANALYSTS).. {
             if told.load(Ordering::Relaxed) {
                 break;
             }
-            let (round, index) = (nth / questions.len(), nth % questions.len());
-            ask(&source, questions[index].in_round(round * ANALYSTS + number))?;
+            let turn = nth / questions.len() + round;
+            ask(&source, questions[nth % questions.len()].in_round(turn * ANALYSTS + number))?;
             answers += 1;
             std::thread::sleep(THINKING);
         }
