@@ -21,14 +21,27 @@ pub(crate) type Turn = Arc<Mutex<()>>;
 /// Arranges until it is dropped, and ends with the step it is in; where cores are short, after detection. `history` is a
 /// connection of its own.
 pub(crate) fn keep_arranged(history: History, turn: Turn) -> std::io::Result<Background> {
-    let step = move || {
+    let mut written = None;
+    let step = move |rested| {
+        let before = written.replace(history.written());
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-        history.arrange(Pace::default())
+        history.arrange(Pace { quiet: rested && written == before, ..Pace::default() })
     };
     Background::start("arranger", move |stopped| {
         Thread::current().lower();
         arrange(step, stopped);
     })
+}
+
+/// Merges row groups of a file that nobody holds, a part at a time, as a detector does while nothing is written or read;
+/// how often.
+///
+/// # Errors
+/// When the history cannot be opened, read or written. What is merged stays so.
+pub fn merge_file(path: &Path) -> Result<u32, HistoryError> {
+    let history = History::open(path)?;
+    history.merge_in_parts()?;
+    history.merge_all()
 }
 
 /// Does the steps that are due in a file that nobody holds, so many at most; which they were.
@@ -47,10 +60,12 @@ pub fn arrange_file(path: &Path, pace: Pace, at_most: usize) -> Result<Vec<Arran
     std::iter::from_fn(step).take(at_most).collect()
 }
 
-fn arrange(step: impl Fn() -> Result<Option<Arranged>, HistoryError>, stopped: &Stopped) {
+/// Has the steps done. Each is told whether so much time has passed since the last one that what goes on shows.
+fn arrange(mut step: impl FnMut(bool) -> Result<Option<Arranged>, HistoryError>, stopped: &Stopped) {
+    let mut rest = Duration::ZERO;
     loop {
         let begun = Instant::now();
-        let rest = match step() {
+        rest = match step(rest >= LOOK) {
             Ok(None) => LOOK,
             // at most half of the time, so that batches have their turn
             Ok(Some(done)) => {

@@ -38,7 +38,7 @@ mod store;
 mod version;
 mod watchdog;
 
-pub use arranger::arrange_file;
+pub use arranger::{arrange_file, merge_file};
 pub use compact::{CompactArgs, CompactError, Thinned, compact, thin_file};
 pub use detect::{DetectArgs, DetectError, detect};
 pub use detector::{Detector, SetupError};

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use chrono::TimeDelta;
-use elava_detector::{Arranged, History, Pace, Query, arrange_file, query};
+use elava_detector::{Arranged, History, Pace, Query, arrange_file, merge_file, query};
 use elava_harness::{Process, command};
 use elava_schemas::{Provider, Scope, Timestamp, micros};
 
@@ -137,15 +137,22 @@ pub(super) fn make(programs: &Programs, past: &Past, history: &Path) -> anyhow::
         .print()?)
 }
 
-/// Sorts ended versions by resource, as a detector does beside its work; whether anything was left to do.
+/// Sorts ended versions by resource and merges row groups, as a detector does while nothing else is done; whether
+/// anything was left to do.
 pub(super) fn arrange(history: &Path) -> anyhow::Result<bool> {
     eprintln!("history: sorting ended versions by resource");
     let begun = Instant::now();
-    let done = arrange_file(history, Pace::default(), usize::MAX)?;
-    if !done.iter().any(|done| matches!(done, Arranged::TookIn(_))) {
-        return Ok(!done.is_empty());
+    let done = arrange_file(history, Pace { quiet: true, ..Pace::default() }, usize::MAX)?;
+    let arranged = begun.elapsed();
+    eprintln!("history: merging row groups");
+    let merged = merge_file(history)?;
+    if merged > 0 {
+        Figure::new("history.merge", (begun.elapsed() - arranged).as_secs_f64(), "s").print()?;
     }
-    Figure::new("history.arrange", begun.elapsed().as_secs_f64(), "s").print()?;
+    if !done.iter().any(|done| matches!(done, Arranged::TookIn(_))) {
+        return Ok(merged > 0 || !done.is_empty());
+    }
+    Figure::new("history.arrange", arranged.as_secs_f64(), "s").print()?;
     let storage = query::run(&History::open_read_only(history)?, &Query::Storage {})?;
     let lives = storage.iter().find(|part| part["part"] == "lives").context("nothing is sorted")?;
     let [bytes, rows] = ["bytes", "rows"].map(|name| lives[name].as_f64());

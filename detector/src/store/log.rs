@@ -144,25 +144,52 @@ impl History {
         self.look().map(drop)
     }
 
-    /// A checkpoint that also merges row groups which deleted rows have left small. Whoever writes meanwhile waits. With
-    /// nothing in the log DuckDB makes none, and beside one that inserts it merges nothing.
+    /// A checkpoint that also merges row groups which are small, as deleted rows have left them or as they were written.
+    /// Whoever writes meanwhile waits. Beside one that inserts DuckDB merges nothing.
     fn merge(&self) -> Result<(), HistoryError> {
-        if self.log.bytes() > 0 {
-            let _memory = self.log.much_memory();
-            let _writing = self.log.writing()?;
-            let before = self.look()?;
-            self.connection.execute_batch("CHECKPOINT").tried("merge row groups of")?;
-            let log = &self.log;
-            log.unmerged.store(log.unmerged.load(Ordering::Relaxed).saturating_sub(MANY), Ordering::Relaxed);
-            let after = self.look()?;
-            log.some_deleted.store(after < before, Ordering::Relaxed);
+        if self.log.path.is_none() {
+            return Ok(());
         }
+        let _memory = self.log.much_memory();
+        if self.log.bytes() == 0 {
+            // with nothing in the log DuckDB makes none
+            let write = || self.connection.execute_batch("UPDATE lives.state SET added = added").tried("write to");
+            self.uncounted(write)?;
+        }
+        let _writing = self.log.writing()?;
+        let before = self.look()?;
+        self.connection.execute_batch("CHECKPOINT").tried("merge row groups of")?;
+        let log = &self.log;
+        log.unmerged.store(log.unmerged.load(Ordering::Relaxed).saturating_sub(MANY), Ordering::Relaxed);
+        let after = self.look()?;
+        log.some_deleted.store(after < before, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Merges until nothing is in pieces; how often.
+    pub(crate) fn merge_all(&self) -> Result<u32, HistoryError> {
+        self.look_at_pieces()?;
+        let mut merged = 0;
+        while self.is_in_pieces() {
+            self.merge()?;
+            merged += 1;
+        }
+        Ok(merged)
     }
 
     /// Finds out whether there is something to merge that was left so when the file was closed. Whether it can be used.
     pub(crate) fn look_for_pieces(&self) -> bool {
-        tell(self.look().map(drop))
+        tell(self.look_at_pieces())
+    }
+
+    /// A file that was written without a pause, or by a detector that was started again all the time, has its rows in many
+    /// small row groups, each of which is looked at by every statement.
+    fn look_at_pieces(&self) -> Result<(), HistoryError> {
+        self.look()?;
+        let sql = include_str!("pieces.sql").replace("$row_group", &ROW_GROUP.to_string());
+        let pieces = self.connection.query_row(&sql, [], |row| row.get(0)).tried("count the row groups of")?;
+        self.log.unmerged.fetch_max(pieces, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Sees how much is deleted rows, and how many rows there is room for in all.

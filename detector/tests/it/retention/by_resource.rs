@@ -46,8 +46,9 @@ proptest! {
     #[test]
     fn the_history_of_a_resource_is_its_versions(
         parts in prop::collection::vec((story(12), between()), 3..7), few in 1..4_u64, together in 3..9_u64,
+        quiet in any::<bool>(),
     ) {
-        let pace = Pace { few, together };
+        let pace = Pace { few, together, quiet };
         let mut teller = Teller::over(Bench::new(), 0);
         for (part, between) in &parts {
             teller.tell(part);
@@ -81,7 +82,7 @@ fn all_rows_are_sorted_once_they_are_many() {
         let rows: Vec<_> = IDS.iter().map(|id| seen(None, id, json!({"status": turn.to_string()}))).collect();
         bench.send(&rows);
     }
-    let pace = Pace { few: 2, together: 11 };
+    let pace = Pace { few: 2, together: 11, quiet: false };
     let done = arrange(&mut bench, pace, usize::MAX);
     let taken = [Arranged::TookIn(12), Arranged::TookIn(12), Arranged::TookIn(9)];
     let sorted = [Arranged::Began(3), Arranged::Sorted, Arranged::Sorted, Arranged::Sorted, Arranged::Swapped];

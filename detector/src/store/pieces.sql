@@ -1,0 +1,20 @@
+-- How many row groups more than its rows need that table has which has most of them more. Row groups are rows of each column.
+SELECT coalesce(max(groups - (rows + $row_group - 1) // $row_group), 0)::UINTEGER
+FROM (
+    SELECT count(*) AS groups, sum(rows)::BIGINT AS rows
+    FROM (
+        SELECT of, row_group_id, sum(count) AS rows
+        FROM (
+            SELECT 'current' AS of, * FROM pragma_storage_info('current')
+            UNION ALL
+            SELECT 'closed' AS of, * FROM pragma_storage_info('closed')
+            UNION ALL
+            SELECT 'changes' AS of, * FROM pragma_storage_info('changes')
+            UNION ALL
+            SELECT 'ended' AS of, * FROM pragma_storage_info('lives.ended')
+        )
+        WHERE column_path = '[0]'
+        GROUP BY of, row_group_id
+    )
+    GROUP BY of
+)
