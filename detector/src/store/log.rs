@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{History, HistoryError, Tried};
+use super::{History, HistoryError, Tried, lives};
 
 /// How long the log may become. Each checkpoint writes what was begun of row groups again: fewer, larger ones.
 const LONG: u64 = 64 << 20;
@@ -152,9 +152,8 @@ impl History {
         }
         let _memory = self.log.much_memory();
         if self.log.bytes() == 0 {
-            // with nothing in the log DuckDB makes none
-            let write = || self.connection.execute_batch("UPDATE lives.state SET added = added").tried("write to");
-            self.uncounted(write)?;
+            // with nothing in the log DuckDB makes none; this says again what is there
+            self.uncounted(|| lives::define(&self.connection).tried("write to"))?;
         }
         let _writing = self.log.writing()?;
         let before = self.look()?;
@@ -364,6 +363,33 @@ mod tests {
         drop(history);
         let history = History::open(&path).expect("the same history");
         assert_eq!(row_count(&history).0, 210_000);
+    }
+
+    #[test]
+    fn a_file_that_was_left_in_pieces_is_merged() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("history.duckdb");
+        let history = History::open(&path).expect("a new history");
+        let groups = |history: &History| {
+            let sql = "SELECT count(DISTINCT row_group_id) FROM pragma_storage_info('current')";
+            history.connection().query_row(sql, [], |row| row.get::<_, u64>(0)).expect("a count")
+        };
+        for part in 0..24 {
+            add_of(1, &history, 10_000 * part, 10_000);
+            history.write_only().expect("a checkpoint");
+        }
+        assert_eq!(groups(&history), 24);
+        drop(history);
+
+        let history = History::open(&path).expect("the same history");
+        assert!(!history.is_in_pieces());
+        assert!(history.look_for_pieces());
+        assert!(history.is_in_pieces());
+        history.merge_in_parts().expect("a setting");
+        // the second time nothing is in the log
+        assert_eq!(history.merge_all().expect("checkpoints"), 2);
+        assert_eq!((groups(&history), row_count(&history)), (2, (240_000, 240_000)));
+        assert!(!history.is_in_pieces());
     }
 
     #[test]
