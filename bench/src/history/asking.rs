@@ -37,7 +37,7 @@ pub(super) async fn quiet(access: &Access, past: &Past, when: &str) -> anyhow::R
     print(when, &about(past), samples.await??)
 }
 
-/// Asks all of them in turn for as long as `more` says so. An answer counts where `counts` says so before and after it.
+/// Asks all that are due in turn for as long as `more` says so. An answer counts where `counts` says so before and after it.
 pub(super) fn repeat(
     access: &Access,
     questions: &[Question],
@@ -52,7 +52,8 @@ pub(super) fn repeat(
         ensure!(rows > 0, "no answer to {sql}");
     }
     for round in (0..).take_while(|_| more()) {
-        for (question, samples) in questions.iter().zip(&mut samples) {
+        let asked = questions.iter().zip(&mut samples).filter(|(question, _)| question.is_asked_in(round));
+        for (question, samples) in asked {
             let begins = counts();
             let (took, _) = ask(&source, question.in_round(round))?;
             if begins && counts() {

@@ -8,11 +8,17 @@ pub(super) struct Question {
     sql: Vec<String>,
     /// The aim, in milliseconds.
     pub(super) aim: Option<f64>,
+    /// Asked once in so many rounds.
+    every: usize,
 }
 
 impl Question {
     pub(super) fn in_round(&self, round: usize) -> &str {
         &self.sql[round % self.sql.len()]
+    }
+
+    pub(super) fn is_asked_in(&self, round: usize) -> bool {
+        round.is_multiple_of(self.every)
     }
 }
 
@@ -27,11 +33,11 @@ fn made(statement: &str) -> String {
 pub(super) fn questions(keys: &[String], changing: &str, account: &str, now: &str) -> Vec<Question> {
     let ago = |hours: u32| format!("TIMESTAMPTZ '{now}' - INTERVAL {hours} HOUR");
     let (day, week, month) = (ago(24), ago(24 * 7), ago(24 * 45));
-    let ask = |name, aim, sql: String| Question { name, sql: vec![sql], aim: Some(aim) };
-    let look = |name, sql: String| Question { name, sql: vec![sql], aim: None };
+    let ask = |name, aim, sql: String| Question { name, sql: vec![sql], aim: Some(aim), every: 1 };
+    let look = |name, sql: String| Question { name, sql: vec![sql], aim: None, every: 1 };
     let history = |key: &str| format!("FROM history('{key}')");
     vec![
-        Question { name: "history", sql: keys.iter().map(|key| history(key)).collect(), aim: Some(25.0) },
+        Question { name: "history", sql: keys.iter().map(|key| history(key)).collect(), aim: Some(25.0), every: 1 },
         look("history.changing", history(changing)),
         ask("at.count", 25.0, format!("SELECT count(*) AS n FROM resources_at({month})")),
         ask("at.group", 25.0, format!("SELECT account, type, count(*) AS n FROM resources_at({month}) GROUP BY ALL")),
@@ -46,10 +52,14 @@ pub(super) fn questions(keys: &[String], changing: &str, account: &str, now: &st
         ),
         ask("difference.fields", 200.0, made(&format!("FROM diff_between({}, {})", ago(5), ago(4)))),
         ask("field", 50.0, "SELECT InstanceType, count(*) AS n FROM ec2_instance GROUP BY 1".to_owned()),
-        look(
-            "field.json",
-            "SELECT attributes->>'$.InstanceType' AS field, count(*) AS n FROM resources GROUP BY 1".to_owned(),
-        ),
+        // takes longer than all others together
+        Question {
+            every: 5,
+            ..look(
+                "field.json",
+                "SELECT attributes->>'$.InstanceType' AS field, count(*) AS n FROM resources GROUP BY 1".to_owned(),
+            )
+        },
         ask("account", 1000.0, made(&format!("FROM resources_at({week}) WHERE account = '{account}'"))),
         look("changes.rows", made(&format!("SELECT key, change, diff, details FROM changes_since({day})"))),
         // what any statement takes
