@@ -1,4 +1,4 @@
--- How many row groups more than its rows need that table has which has most of them more. Row groups are rows of each column.
+-- Of the table that is in most pieces: how many row groups more it has than its rows need.
 SELECT coalesce(max(groups - (rows + $row_group - 1) // $row_group), 0)::UINTEGER
 FROM (
     SELECT count(*) AS groups, sum(rows)::BIGINT AS rows
