@@ -1,5 +1,5 @@
-//! The thread that merges row groups which deleted rows have left small, while nothing is being written or read; and that
-//! writes the log into the file where no transaction of detection does.
+//! The thread that merges row groups which are small, while nothing is being written or read; and that writes the log into
+//! the file where no transaction of detection does.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;

@@ -27,7 +27,8 @@ pub(super) struct Log {
     path: Option<PathBuf>,
     /// Transactions since it was opened.
     commits: AtomicU64,
-    /// Checkpoints since row groups were merged.
+    /// Checkpoints since row groups were merged, or how many row groups too many a file had when it was opened: each such
+    /// checkpoint leaves one.
     unmerged: AtomicU32,
     /// Half of the rows that `current` takes room for was deleted when the last checkpoint was made.
     much_deleted: AtomicBool,

@@ -19,10 +19,9 @@ const TOGETHER: u64 = 32_768;
 const FEW: u64 = 8192;
 /// or until they are this part of all, and there are [`TOGETHER`] at most.
 const PART_THAT_WAITS: u64 = 64;
-/// All rows are sorted as one when those that came since are this part of them: half of the resources have a version
-/// among those, in another place than the rest, if the resources are a tenth of the versions.
+/// All rows are sorted as one when those that came since are this part of them,
 const PART_THAT_IS_MUCH: u64 = 8;
-/// Sooner where nothing else is done: it costs nobody anything, and who asks later finds more in one place.
+/// sooner where nothing else is done (it costs nobody anything, and who asks later finds more in one place),
 const PART_IN_QUIET: u64 = 32;
 /// and so many times what is taken in at once.
 const TAKEN_IN: u64 = 4;
