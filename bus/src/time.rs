@@ -8,11 +8,14 @@ use elava_schemas::Timestamp;
 /// # Errors
 /// Says what can be written.
 pub fn parse_time(text: &str) -> Result<Timestamp, String> {
-    instant(text, Utc::now())
+    time_seen_from(text, Utc::now())
 }
 
-/// The instant that a text means, seen from `now`.
-fn instant(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+/// The same, seen from `now`.
+///
+/// # Errors
+/// Says what can be written.
+pub fn time_seen_from(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     let word = text.trim().to_ascii_uppercase();
     if word == "NOW" {
         return Ok(now);
@@ -91,10 +94,10 @@ mod tests {
         let rows = include_str!("../../detector/tests/times.txt").lines().filter(|line| !line.starts_with('#'));
         for row in rows {
             let (text, expected) = row.split_once(" | ").expect(row);
-            let found = instant(text, now).map(|at| at.to_rfc3339_opts(SecondsFormat::Micros, true));
+            let found = time_seen_from(text, now).map(|at| at.to_rfc3339_opts(SecondsFormat::Micros, true));
             assert_eq!(found.as_deref().unwrap_or("-"), expected, "{text}");
         }
-        let refused = instant("soon", now).expect_err("no time");
+        let refused = time_seen_from("soon", now).expect_err("no time");
         assert!(refused.starts_with("`soon` is no time; write now, 30m"), "{refused}");
     }
 }

@@ -19,7 +19,19 @@ impl Hash {
 
     /// Reads the text form; `None` where it is none.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        (text.len() == 32).then(|| u128::from_str_radix(text, 16).ok()).flatten().map(Self)
+        (text.len() == Self::TEXT).then(|| u128::from_str_radix(text, 16).ok()).flatten().map(Self)
+    }
+
+    /// Bytes of the text form.
+    pub(crate) const TEXT: usize = 32;
+
+    /// The text form, put there.
+    pub(crate) fn text(self, buffer: &mut [u8; Self::TEXT]) -> &str {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        for (pair, byte) in buffer.chunks_exact_mut(2).zip(self.0.to_be_bytes()) {
+            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        }
+        std::str::from_utf8(buffer).expect("digits")
     }
 
     /// Half of it: enough for the members of one set.
@@ -30,7 +42,7 @@ impl Hash {
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        f.write_str(self.text(&mut [0; Self::TEXT]))
     }
 }
 

@@ -95,6 +95,12 @@ pub enum KeyError {
     UnknownProvider(String),
 }
 
+/// One part of a key as its text form has it.
+#[must_use]
+pub fn percent_encoded(part: &str) -> String {
+    utf8_percent_encode(part, PLAIN).to_string()
+}
+
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
 
 const PARTS: [&str; 5] = ["provider", "account", "region", "type", "id"];

@@ -12,7 +12,7 @@ mod message;
 mod resource;
 
 pub use id::{ApprovalId, ChangeId, DecisionId, DeliveryId, ExecutionId, FindingId, IdHasher, ResultId, ScanId};
-pub use key::{KeyError, Provider, ResourceKey, Scope};
+pub use key::{KeyError, Provider, ResourceKey, Scope, percent_encoded};
 pub use message::approval::{Approval, Verdict};
 pub use message::change::{Actor, Baseline, Change, ChangeHistory, ChangeType, EarlierLife, FieldDiff, field_diffs};
 pub use message::dead_letter::DeadLetter;

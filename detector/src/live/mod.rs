@@ -12,6 +12,7 @@ mod args;
 mod doors;
 mod extension;
 mod judge;
+mod native;
 mod readers;
 mod results;
 mod threads;

@@ -11,6 +11,7 @@ use elava_bus::panic_text;
 
 use super::args::LiveOptions;
 use super::judge::{Refusal, judge};
+use super::native;
 use super::results::{ResultTable, Results};
 use super::threads::{Then, Threads};
 use super::vocabulary::Vocabulary;
@@ -82,6 +83,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Readers {
     /// Connections to the database of `connection`.
     pub(super) fn open(connection: &Connection, options: &LiveOptions, whole: Option<Whole>) -> duckdb::Result<Self> {
+        native::register(connection)?;
         Ok(Self {
             people: Pool::of(connection, AT_ONCE)?,
             shards: Pool::of(connection, if whole.is_some() { AT_ONCE } else { 0 })?,

@@ -22,6 +22,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { number: 8, name: "0008_texts", sql: include_str!("migrations/0008_texts.sql") },
     Migration { number: 9, name: "0009_slices", sql: include_str!("migrations/0009_slices.sql") },
     Migration { number: 10, name: "0010_tags", sql: include_str!("migrations/0010_tags.sql") },
+    Migration { number: 11, name: "0011_versions", sql: include_str!("migrations/0011_versions.sql") },
 ];
 
 /// In order: later ones use earlier ones.
@@ -144,7 +145,7 @@ mod tests {
         migrate(&connection).expect("a fresh database");
         connection.execute_batch("INSERT INTO migrations VALUES (999, 'x', now())").expect("a row");
         let error = migrate(&connection).expect_err("it is newer");
-        assert_eq!(error.to_string(), "the history is of a newer version (migration 999) than this build knows (10)");
+        assert_eq!(error.to_string(), "the history is of a newer version (migration 999) than this build knows (11)");
     }
 
     #[test]

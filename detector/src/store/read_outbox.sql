@@ -38,7 +38,7 @@ WITH wanted AS MATERIALIZED (
 )
 SELECT
     c.sequence, c.id, c.type, c.baseline, key_of(c.scope, c.local_id),
-    version_text(c.previous_version), version_text(c.current_version), c.diff, epoch_us(c.detected_at), c.scan_id,
+    c.previous_version, c.current_version, c.diff, epoch_us(c.detected_at), c.scan_id,
     c.details, c.earlier_life,
     p.version, n.version, epoch_us(coalesce(n.first_seen, p.first_seen)),
     (SELECT count(*) FROM past h WHERE h.resource_id = c.resource_id

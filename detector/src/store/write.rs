@@ -208,7 +208,7 @@ fn append_version(appender: &mut Appender, version: &Version) -> duckdb::Result<
     let (scope, local_id) = parts(&text);
     appender.append_row(params![
         id,
-        hash.0,
+        hash.text(&mut [0; Hash::TEXT]),
         key.provider.as_str(),
         key.account,
         key.region,
@@ -263,7 +263,7 @@ fn append_changes(appender: &mut Appender, changes: &[Detected]) -> duckdb::Resu
     (0_u32..).zip(changes).try_for_each(|(ordinal, Detected { sequence, before, change })| {
         let (key, text) = (&change.resource_key, change.resource_key.to_string());
         let (scope, local_id) = parts(&text);
-        let after = change.current.as_ref().and_then(|_| Hash::parse(&change.version)).map(|hash| hash.0);
+        let after = change.current.as_ref().map(|_| &change.version);
         appender.append_row(params![
             ordinal,
             sequence,
@@ -277,7 +277,7 @@ fn append_changes(appender: &mut Appender, changes: &[Detected]) -> duckdb::Resu
             key.kind,
             scope,
             local_id,
-            before.map(|hash| hash.0),
+            before.map(|hash| hash.to_string()),
             after,
             (!change.diff.is_empty()).then(|| json(&change.diff)),
             micros(change.detected_at),

@@ -127,7 +127,7 @@ fn the_schema_is_the_same_and_explained() {
     // needs
     let all = format!(
         "FROM ({SCHEMA})
-        WHERE name NOT IN ('positions', 'outbox', 'rejections', 'commits', 'migrations', 'storage', 'history', 'version_number')
+        WHERE name NOT IN ('positions', 'outbox', 'rejections', 'commits', 'migrations', 'storage', 'history')
         ORDER BY ALL"
     );
     let lake = Story::over_folder(&bench.exported("lake"));

@@ -4,7 +4,6 @@ SELECT
     table_name,
     string_agg(
         CASE data_type
-            WHEN 'UHUGEINT' THEN format('version_text("{0}") AS "{0}"', column_name)
             WHEN 'JSON' THEN format('"{0}"::VARCHAR AS "{0}"', column_name)
             WHEN 'UUID' THEN format('"{0}"::VARCHAR AS "{0}"', column_name)
             ELSE format('"{}"', column_name)
@@ -14,7 +13,6 @@ SELECT
     string_agg(
         CASE
             WHEN column_name = 'tags_text' THEN 'tags::JSON::VARCHAR AS tags_text'
-            WHEN data_type = 'UHUGEINT' THEN format('version_number("{0}") AS "{0}"', column_name)
             WHEN data_type = 'JSON' THEN format('"{0}"::JSON AS "{0}"', column_name)
             WHEN data_type = 'UUID' THEN format('"{0}"::UUID AS "{0}"', column_name)
             ELSE format('"{}"', column_name)

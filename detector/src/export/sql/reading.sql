@@ -31,6 +31,3 @@ SET VARIABLE history_files = (
         GROUP BY "table"
     )
 );
-CREATE OR REPLACE MACRO version_number(text) AS
-    ('0x' || text[:16])::UBIGINT::UHUGEINT * 18446744073709551616 + ('0x' || text[17:])::UBIGINT::UHUGEINT;
-COMMENT ON MACRO version_number IS 'A version''s hash as the tables have it';

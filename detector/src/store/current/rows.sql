@@ -30,7 +30,7 @@ WITH mine AS MATERIALIZED (
 SELECT json_object(
     'key', key_of(m.scope, m.local_id), 'step', 'version', 'at', rfc3339(m.valid_from),
     'details', json_object(
-        'at_start', true, 'gone', false, 'version', version_text(m.version), 'baseline', false,
+        'at_start', true, 'gone', false, 'version', m.version, 'baseline', false,
         'first_seen', rfc3339(m.first_seen), 'changes_7d', coalesce(c.changes_7d, 0),
         'changes_30d', coalesce(c.changes_30d, 0),
         'resource', resource_json(

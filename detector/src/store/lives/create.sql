@@ -2,7 +2,7 @@
 -- it at a time: of a dictionary, which DuckDB would compress texts with that repeat, it reads all of a segment's each time.
 CREATE TABLE IF NOT EXISTS lives.$name (
     resource_id UBIGINT NOT NULL,
-    version UHUGEINT NOT NULL,
+    version VARCHAR NOT NULL USING COMPRESSION zstd,
     provider VARCHAR NOT NULL,
     account VARCHAR NOT NULL,
     region VARCHAR NOT NULL,

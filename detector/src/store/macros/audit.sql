@@ -6,15 +6,15 @@ WITH subject AS (
 ), steps AS (
     SELECT
         resource_id, valid_from AS happened_at, 'observation' AS step,
-        concat_ws(', ', 'version ' || version_text(version)[:8], 'status ' || status, 'name ' || name) AS what,
-        version_text(version) AS step_id, NULL::VARCHAR[] AS caused_by
+        concat_ws(', ', 'version ' || version[:8], 'status ' || status, 'name ' || name) AS what,
+        version AS step_id, NULL::VARCHAR[] AS caused_by
     FROM all_versions
     SEMI JOIN subject USING (resource_id)
     UNION ALL
     SELECT
         resource_id, detected_at, 'change',
         concat(replace(type, '_', ' '), CASE WHEN baseline THEN ' (first look)' END, ': ', details),
-        id, list_filter([version_text(current_version)], lambda version: version IS NOT NULL)
+        id, list_filter([current_version], lambda version: version IS NOT NULL)
     FROM changes SEMI JOIN subject USING (resource_id)
     UNION ALL
     SELECT resource_id, opened_at, 'policy result', concat(severity, ' violation of ', policy, ': ', message), opened_by, NULL

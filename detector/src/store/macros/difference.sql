@@ -116,8 +116,8 @@ SELECT
     d.diff,
     p.former.monthly_cost_usd AS cost_before,
     p.latter.monthly_cost_usd AS cost_after,
-    version_text(p.former.version) AS previous_version,
-    version_text(p.latter.version) AS current_version,
+    p.former.version AS previous_version,
+    p.latter.version AS current_version,
     p.former.valid_from AS previous_valid_from,
     p.latter.valid_from AS current_valid_from
 FROM pairs p
@@ -150,8 +150,8 @@ SELECT
     coalesce(l.region, f.region) AS region,
     coalesce(l.type, f.type) AS type,
     id_of(coalesce(l.local_id, f.local_id)) AS id,
-    version_text(f.version) AS previous_version,
-    version_text(l.version) AS current_version
+    f.version AS previous_version,
+    l.version AS current_version
 FROM former f
 FULL JOIN latter l USING (resource_id)
 WHERE f.version IS DISTINCT FROM l.version;

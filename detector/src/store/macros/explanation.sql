@@ -88,9 +88,9 @@ WITH subject AS MATERIALIZED (
 ), steps AS (
     SELECT
         c.finding, NULL AS decision_id, c.resource_id, v.valid_from AS happened_at, 'observation' AS step,
-        version_text(v.version) AS step_id,
+        v.version AS step_id,
         json_object(
-            'version', version_text(v.version), 'name', v.name, 'status', v.status, 'tags', v.tags,
+            'version', v.version, 'name', v.name, 'status', v.status, 'tags', v.tags,
             'monthly_cost_usd', v.monthly_cost_usd, 'valid_to', rfc3339(v.valid_to), 'scan_id', v.scan_id
         ) AS details
     FROM (SELECT DISTINCT finding, resource_id, current_version, detected_at FROM changed) c
@@ -101,7 +101,7 @@ WITH subject AS MATERIALIZED (
         c.finding, NULL, c.resource_id, c.detected_at, 'change', c.id,
         json_object(
             'change', c.type, 'baseline', c.baseline, 'details', c.details, 'diff', c.diff, 'cause', c.cause,
-            'previous_version', version_text(c.previous_version), 'current_version', version_text(c.current_version),
+            'previous_version', c.previous_version, 'current_version', c.current_version,
             'scan_id', c.scan_id, 'scan_started_at', rfc3339(s.started_at), 'scan_finished_at', rfc3339(s.finished_at),
             'scan_outcome', s.outcome, 'scan_verdict', s.verdict
         )

@@ -6,7 +6,7 @@
 CREATE OR REPLACE MACRO history(key_or_id) AS TABLE
 SELECT
     m.key, m.provider, m.account, m.region, m.type, m.id,
-    version_text(v.version) AS version,
+    v.version,
     v.name, v.arn, v.status, v.tags::JSON::MAP(VARCHAR, VARCHAR) AS tags, v.tags_carried, v.created_at,
     v.monthly_cost_usd, v.monthly_cost_source,
     v.attributes::JSON AS attributes,

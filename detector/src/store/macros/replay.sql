@@ -66,7 +66,7 @@ WITH lived AS MATERIALIZED (
     -- how each resource was when the time began
     SELECT
         l.resource_id, key_of(l.scope, l.local_id) AS key, l.valid_from AS happened_at, true AS at_start,
-        NULL::UHUGEINT AS previous_version, l.version AS current_version,
+        NULL::VARCHAR AS previous_version, l.version AS current_version,
         EXISTS (
             FROM changes c
             WHERE c.baseline AND c.resource_id = l.resource_id AND c.detected_at = l.valid_from
@@ -88,8 +88,8 @@ WITH lived AS MATERIALIZED (
     SELECT
         g.resource_id, g.key, g.happened_at, 'version' AS step, NULL AS rule,
         json_object(
-            'at_start', g.at_start, 'gone', g.gone, 'version', version_text(g.current_version),
-            'previous_version', version_text(g.previous_version), 'baseline', g.baseline,
+            'at_start', g.at_start, 'gone', g.gone, 'version', g.current_version,
+            'previous_version', g.previous_version, 'baseline', g.baseline,
             'first_seen', rfc3339(n.first_seen), 'changes_7d', c.changes_7d, 'changes_30d', c.changes_30d,
             'resource', n.resource, 'previous', p.resource
         ) AS details,

@@ -1,13 +1,3 @@
--- lpad takes as long as all the rest, and one in sixteen needs it
-CREATE OR REPLACE MACRO version_text(version) AS (
-    lower(
-        CASE
-            WHEN version >= 21267647932558653966460912964485513216::UHUGEINT THEN hex(version::UHUGEINT)
-            ELSE lpad(hex(version::UHUGEINT), 32, '0')
-        END
-    )
-);
-COMMENT ON MACRO version_text IS 'A version''s hash as messages write it';
 CREATE OR REPLACE MACRO utc(micros) AS make_timestamp(micros::BIGINT)::TIMESTAMPTZ;
 COMMENT ON MACRO utc IS 'The instant of microseconds since 1970';
 CREATE OR REPLACE MACRO rfc3339(instant) AS strftime(instant AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ');

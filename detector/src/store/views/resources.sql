@@ -2,7 +2,7 @@ CREATE OR REPLACE VIEW resources AS
 SELECT
     key_of(c.scope, c.local_id) AS key, c.provider, c.account, c.region, c.type,
     id_of(c.local_id) AS id,
-    version_text(c.version) AS version,
+    c.version,
     c.name, c.arn, c.status, c.tags, c.tags_carried, c.created_at,
     c.monthly_cost_usd, c.monthly_cost_source,
     c.attributes, c.relations,

@@ -2,7 +2,7 @@ CREATE OR REPLACE VIEW versions AS
 SELECT
     key_of(v.scope, v.local_id) AS key, v.provider, v.account, v.region, v.type,
     id_of(v.local_id) AS id,
-    version_text(v.version) AS version,
+    v.version,
     v.name, v.arn, v.status, v.tags, v.tags_carried, v.created_at,
     v.monthly_cost_usd, v.monthly_cost_source,
     v.attributes::JSON AS attributes,
