@@ -20,7 +20,9 @@ pub fn time_seen_from(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     if word == "NOW" {
         return Ok(now);
     }
-    ago(&word, now).or_else(|| day(&word, now)).or_else(|| date(&word)).ok_or_else(|| {
+    let at = ago(&word, now).or_else(|| day(&word, now)).or_else(|| date(&word));
+    // chrono takes a leap second for one wherever it stands
+    at.filter(|at| at.timestamp_subsec_nanos() < 1_000_000_000).ok_or_else(|| {
         format!(
             "`{text}` is no time; write now, 30m, 24h, 7d, 2w, today, `yesterday 14:00`, monday, 2026-11-20, \
              `2026-11-20 14:00` or 2026-11-20T14:00:00Z (UTC unless it names an offset)"
@@ -67,6 +69,11 @@ fn day(word: &str, now: Timestamp) -> Option<Timestamp> {
 
 /// `2026-11-20`, with a time of day, with an offset.
 fn date(word: &str) -> Option<Timestamp> {
+    // all digits are there, which chrono does not ask for
+    let form: String = word.chars().take(16).map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    if !["0000-00-00", "0000-00-00 00:00", "0000-00-00T00:00"].contains(&form.as_str()) {
+        return None;
+    }
     if let Ok(day) = word.parse::<NaiveDate>() {
         return Some(day.and_time(NaiveTime::MIN).and_utc());
     }
