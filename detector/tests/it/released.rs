@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use elava_detector::History;
 use serde_json::json;
+use tempfile::TempDir;
 
 use crate::cookbook;
 use crate::harness::{Bench, rows, seen};
@@ -32,6 +33,15 @@ const CONTENTS: &[&str] = &[
     "SELECT * FROM deliveries ORDER BY ALL",
 ];
 
+/// What is left of a history whose process is killed now: the file, and DuckDB's log.
+fn copy_with_log(path: &Path) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (from, to) in [(path.to_owned(), "history.duckdb"), (path.with_extension("duckdb.wal"), "history.duckdb.wal")] {
+        std::fs::copy(&from, folder.path().join(to)).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+    }
+    folder
+}
+
 fn contents(path: &Path) -> Vec<String> {
     CONTENTS.iter().map(|sql| rows(path, sql)).collect()
 }
@@ -48,8 +58,13 @@ fn every_released_history_opens_and_goes_on() {
         let mut bench = Bench::new();
         bench.stop();
         unpack(&packed, &bench.path);
-        drop(History::open(&bench.path).unwrap_or_else(|error| panic!("{name}: {error}")));
+        let opened = History::open(&bench.path).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let killed = copy_with_log(&bench.path);
+        drop(opened);
         assert_eq!(contents(&bench.path), expected, "{name}");
+        let killed = killed.path().join("history.duckdb");
+        drop(History::open(&killed).unwrap_or_else(|error| panic!("{name}, killed once it was open: {error}")));
+        assert_eq!(contents(&killed), expected, "{name}, killed once it was open");
         cookbook::check(&Story::over(&bench.path));
         types::check(&bench.path);
 
